@@ -231,6 +231,33 @@ template <class Element> static std::ptrdiff_t blosc_pack_as(const BloscChunk& c
 }
 #endif
 
+#if defined(__AVX2__)
+static bool blosc_is_zero(const BloscChunk& c) {
+    const std::ptrdiff_t row = c.shape[2] * c.element;
+    for (std::ptrdiff_t z = 0; z < c.shape[0]; ++z)
+        for (std::ptrdiff_t y = 0; y < c.shape[1]; ++y) {
+            const std::uint8_t* at = static_cast<const std::uint8_t*>(c.data) + (z * c.stride[0] + y * c.stride[1]) * c.element;
+            std::uint32_t any = 0;
+            for (std::ptrdiff_t k = 0; k < row; ++k) any |= at[k];
+            if (any) return false;
+        }
+    return true;
+}
+
+// Castagnoli's CRC of 32 bits, which the processor has an instruction for.
+static std::uint32_t crc32c(const std::uint8_t* at, std::ptrdiff_t bytes) {
+    std::uint64_t crc = 0xffffffff;
+    for (; bytes >= 8; bytes -= 8, at += 8) {
+        std::uint64_t some;
+        __builtin_memcpy(&some, at, 8);
+        crc = _mm_crc32_u64(crc, some);
+    }
+    std::uint32_t rest = std::uint32_t(crc);
+    for (; bytes > 0; --bytes) rest = _mm_crc32_u8(rest, *at++);
+    return ~rest;
+}
+#endif
+
 // Returns the bytes of the packed chunk; 0 where this level cannot make it.
 static std::ptrdiff_t blosc_pack(const BloscChunk& c) {
 #if defined(__AVX2__)
@@ -239,6 +266,18 @@ static std::ptrdiff_t blosc_pack(const BloscChunk& c) {
     if (c.element == 4) return blosc_pack_as<std::uint32_t>(c);
 #endif
     return 0 * c.element;
+}
+
+// The same with its checksum behind it; a chunk of zeros is ZERO_CHUNK.
+static std::ptrdiff_t blosc_pack_checked(const BloscChunk& c) {
+#if defined(__AVX2__)
+    if (blosc_is_zero(c)) return ZERO_CHUNK;
+    const std::ptrdiff_t bytes = blosc_pack(c);
+    if (bytes) put_four(c.out + bytes, crc32c(c.out, bytes));
+    return bytes ? bytes + CHECKSUM_BYTES : 0;
+#else
+    return 0 * c.element;
+#endif
 }
 
 } // namespace tomarium::TOMARIUM_LEVEL

@@ -130,6 +130,8 @@ struct Quantising {
     void* out;               // (count,)
     int bytes;               // of a number: 1 or 2
     bool past;               // whether out is too large to stay in the caches
+    std::int64_t* counts;    // (3,) below `low`, above `high`, not finite; added to; or null
+    double high;
     int threads;
 };
 
@@ -165,7 +167,8 @@ constexpr int HISTOGRAM_BINS = 2048; // most bins of a histogram
 
 // Columns first to last - 1 of each row of an image.
 struct ImagePart {
-    const float* data;
+    const void* data;
+    int bytes; // of a value: 4 of float32, else of an unsigned whole number
     std::ptrdiff_t rows, columns;
     const std::int32_t *first, *last; // (row,)
 };
@@ -178,8 +181,9 @@ struct Moments {
 
 // A block (2 depth, 2 rows, 2 columns) and its halves (depth, rows, columns).
 struct Halving {
-    const float* block;
-    float* out;
+    const void* block;
+    void* out;
+    int bytes; // of a voxel: 4 of float32, else of an unsigned whole number
     std::ptrdiff_t rows, columns;
 };
 
@@ -221,6 +225,8 @@ struct BloscChunk {
     std::uint8_t* scratch;              // (BLOSC_STREAM * (element + 1),)
 };
 
+constexpr std::ptrdiff_t CHECKSUM_BYTES = 4, ZERO_CHUNK = -1;
+
 // Most bytes that a chunk of so many takes when it is packed.
 inline std::ptrdiff_t blosc_room(std::ptrdiff_t bytes) { return 16 + bytes + bytes / BLOSC_STREAM * 8; }
 
@@ -248,6 +254,7 @@ struct Kernels {
     void (*add_shadows)(const Shadows&);
     void (*search_shifts)(const ShiftSearch&);
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
+    std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

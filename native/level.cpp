@@ -26,7 +26,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding,
                                  TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
-                                 search_shifts, blosc_pack, bitshuffle_lz4};
+                                 search_shifts, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }
 

@@ -345,21 +345,22 @@ template <class Count> void def_normalise(nb::module_& m) {
 }
 
 template <class Value, class Number>
-void quantise(In<Value, 1> values, double low, double scale, Out<Number, 1> out, int threads,
-              const std::string& level) {
+void quantise(In<Value, 1> values, double low, double high, double scale, Out<Number, 1> out,
+              Out<std::int64_t, 1> counts, int threads, const std::string& level) {
     const Kernels& kernel = kernels(level);
     demand(values.shape(0) == out.shape(0), "out must have as many numbers as there are values");
+    demand(counts.shape(0) == 3 || counts.shape(0) == 0, "counts must be (3,), or empty");
     const double most = std::numeric_limits<Number>::max();
     const bool past = double(out.shape(0)) * sizeof(Number) > PAST_BYTES;
     const Quantising q{values.data(), std::is_same_v<Value, double>, std::ptrdiff_t(values.shape(0)), low, scale, most,
-                       out.data(), int(sizeof(Number)), past, threads};
+                       out.data(), int(sizeof(Number)), past, counts.shape(0) ? counts.data() : nullptr, high, threads};
     nb::gil_scoped_release released;
     kernel.quantise(q);
 }
 
 template <class Value, class Number> void def_quantise(nb::module_& m) {
-    m.def("quantise", quantise<Value, Number>, "values"_a.noconvert(), "low"_a, "scale"_a, "out"_a.noconvert(),
-          "threads"_a, "level"_a);
+    m.def("quantise", quantise<Value, Number>, "values"_a.noconvert(), "low"_a, "high"_a, "scale"_a, "out"_a.noconvert(),
+          "counts"_a.noconvert(), "threads"_a, "level"_a);
 }
 
 std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, Out<double, 3> means,
@@ -465,19 +466,17 @@ template <class Count> void def_mend_spikes(nb::module_& m) {
           "level"_a);
 }
 
-void demand_columns(const In<float, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
+template <class Value>
+ImagePart part_of(const In<Value, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
     const std::size_t rows = image.shape(0);
     demand(first.shape(0) == rows && last.shape(0) == rows, "first and last must be (row,)");
     for (std::size_t row = 0; row < rows; ++row)
         demand(0 <= first.data()[row] && last.data()[row] <= std::int64_t(image.shape(1)), "columns must lie in the image");
+    return {image.data(), int(sizeof(Value)), std::ptrdiff_t(rows), std::ptrdiff_t(image.shape(1)), first.data(), last.data()};
 }
 
-ImagePart part_of(const In<float, 2>& image, const In<std::int32_t, 1>& first, const In<std::int32_t, 1>& last) {
-    demand_columns(image, first, last);
-    return {image.data(), std::ptrdiff_t(image.shape(0)), std::ptrdiff_t(image.shape(1)), first.data(), last.data()};
-}
-
-auto image_moments(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, const std::string& level) {
+template <class Value>
+auto image_moments(In<Value, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, const std::string& level) {
     const Kernels& kernel = kernels(level);
     const ImagePart part = part_of(image, first, last);
     Moments m{};
@@ -490,7 +489,8 @@ auto image_moments(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_
     return std::make_tuple(m.count, m.not_finite, m.minimum, m.maximum, m.sum, m.sum_squares);
 }
 
-void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, float scale,
+template <class Value>
+void image_histogram(In<Value, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, float scale,
                      std::int32_t origin, Out<std::int64_t, 1> counts, const std::string& level) {
     const Kernels& kernel = kernels(level);
     const ImagePart part = part_of(image, first, last);
@@ -499,14 +499,25 @@ void image_histogram(In<float, 2> image, In<std::int32_t, 1> first, In<std::int3
     kernel.histogram(part, scale, origin, std::int32_t(counts.shape(0)), counts.data());
 }
 
-void halve(In<float, 3> block, Out<float, 3> out, std::size_t z, const std::string& level) {
+template <class Value> void def_statistics(nb::module_& m) {
+    m.def("moments", image_moments<Value>, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
+          "level"_a);
+    m.def("histogram", image_histogram<Value>, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
+          "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
+}
+
+template <class Value> void halve(In<Value, 3> block, Out<Value, 3> out, std::size_t z, const std::string& level) {
     const Kernels& kernel = kernels(level);
     for (int axis = 0; axis < 3; ++axis)
         demand(block.shape(axis) == 2 * out.shape(axis), "block must be twice as long as out along each axis");
     demand(z < out.shape(0), "z must be a plane of out");
-    const Halving h{block.data(), out.data(), std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2))};
+    const Halving h{block.data(), out.data(), int(sizeof(Value)), std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2))};
     nb::gil_scoped_release released;
     kernel.halve_planes(h, std::ptrdiff_t(z));
+}
+
+template <class Value> void def_halve(nb::module_& m) {
+    m.def("halve", halve<Value>, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
 }
 
 void search_shifts(In<std::uint16_t, 3> field, In<std::int32_t, 1> offsets, In<std::int64_t, 1> ends,
@@ -567,6 +578,33 @@ nb::object blosc_lz4(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> chunk, co
     return nb::bytes(c.out, std::size_t(length));
 }
 
+// Packs the chunks along the rows of a block, each at its own place of `out`, its checksum behind it; `lengths` is 0 of
+// zeros. False where this level has no such kernel, or the chunks are not of whole blocks.
+bool blosc_lz4_chunks(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> block, std::size_t columns, Out<std::uint8_t, 2> out,
+                      Out<std::int64_t, 1> lengths, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::ptrdiff_t element = std::ptrdiff_t(block.itemsize()), count = std::ptrdiff_t(lengths.shape(0));
+    demand(columns > 0 && block.shape(2) == columns * lengths.shape(0), "block must hold a whole chunk for each length");
+    const std::ptrdiff_t bytes = std::ptrdiff_t(block.shape(0) * block.shape(1) * columns) * element;
+    if (bytes == 0 || bytes % (BLOSC_STREAM * element) || bytes > std::numeric_limits<std::int32_t>::max() / 2 || block.stride(2) != 1)
+        return false;
+    const std::ptrdiff_t place = std::ptrdiff_t(out.shape(1));
+    demand(out.shape(0) >= lengths.shape(0) && place >= blosc_room(bytes) + CHECKSUM_BYTES, "out must have room for each chunk");
+    BloscChunk c{block.data(), {std::ptrdiff_t(block.shape(0)), std::ptrdiff_t(block.shape(1)), std::ptrdiff_t(columns)},
+                 {std::ptrdiff_t(block.stride(0)), std::ptrdiff_t(block.stride(1))}, int(element), out.data(), nullptr};
+    nb::gil_scoped_release released;
+    const Scratch scratch(std::size_t(BLOSC_STREAM * (element + 1)) / (LANES * sizeof(float)) + 1);
+    c.scratch = reinterpret_cast<std::uint8_t*>(scratch.get());
+    for (std::ptrdiff_t k = 0; k < count; ++k) {
+        const std::ptrdiff_t length = kernel.blosc_pack_checked(c);
+        if (!length) return false;
+        lengths.data()[k] = length == ZERO_CHUNK ? 0 : length;
+        c.data = static_cast<const std::uint8_t*>(c.data) + std::ptrdiff_t(columns) * element;
+        c.out += place;
+    }
+    return true;
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -602,13 +640,18 @@ NB_MODULE(_native, m) {
           "threads"_a, "level"_a);
     m.def("add_shadows", add_shadows, "table"_a.noconvert(), "z"_a.noconvert(), "u"_a.noconvert(),
           "out"_a.noconvert(), "level"_a);
-    m.def("moments", image_moments, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
-          "level"_a);
-    m.def("histogram", image_histogram, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
-          "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
-    m.def("halve", halve, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
+    def_statistics<float>(m);
+    def_statistics<std::uint16_t>(m);
+    def_statistics<std::uint8_t>(m);
+    def_halve<float>(m);
+    def_halve<std::uint16_t>(m);
+    def_halve<std::uint8_t>(m);
     m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
           "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
+    m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
+          "level"_a);
+    m.def("blosc_room", [](std::ptrdiff_t bytes) { return blosc_room(bytes) + CHECKSUM_BYTES; }, "bytes"_a,
+          "Most bytes that a chunk of so many takes when it is packed, with its checksum.");
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

@@ -5,46 +5,98 @@
 
 namespace tomarium::TOMARIUM_LEVEL {
 
-typedef double Doubles __attribute__((vector_size(128), aligned(128), may_alias)); // as many as a line has floats
+// Registers that hold half of a part as doubles, so that sums stay in them: see Part.
+constexpr int HALF = PART / 2, HALVES = LANES / HALF;
+typedef double HalfDoubles __attribute__((vector_size(8 * HALF), aligned(8 * HALF), may_alias));
+typedef float HalfFloats __attribute__((vector_size(4 * HALF), aligned(4 * HALF), may_alias));
 typedef std::int32_t Whole __attribute__((vector_size(64), aligned(64), may_alias));
+typedef std::int32_t WholePart __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 
-// NaN and infinity become zero; what is finite is marked by -1.
-static inline Line only_finite(Line x, Whole& finite) {
-    const float most = __FLT_MAX__;
-    finite = (Whole)(x <= most) & (Whole)(x >= -most);
-    return (Line)((Whole)x & finite);
+// Values of a line, of whatever type they are.
+static inline Line load_line(const float* p) { return load(p); }
+template <class Number> static inline Line load_line(const Number* p) {
+    typedef Number Numbers __attribute__((vector_size(LANES * sizeof(Number)), aligned(sizeof(Number)), may_alias));
+    return __builtin_convertvector(*reinterpret_cast<const Numbers*>(p), Line);
 }
 
-static void moments(const ImagePart& image, Moments& m) {
-    for (std::ptrdiff_t row = 0; row < image.rows; ++row) {
-        const float* line = image.data + row * image.columns;
-        const int first = image.first[row], last = image.last[row];
-        Doubles sum{}, squares{};
-        Line low = spread(m.minimum), high = spread(m.maximum);
-        Whole counted{};
-        int k = first;
-        for (; k + LANES <= last; k += LANES) {
-            Whole finite;
-            const Line raw = load(line + k), x = only_finite(raw, finite);
-            const Doubles wide = __builtin_convertvector(x, Doubles);
-            sum += wide;
-            squares += wide * wide;
-            counted -= finite;
-            low = finite ? (x < low ? x : low) : low;
-            high = finite ? (x > high ? x : high) : high;
+// Minimum, maximum and sums of some lines, lane by lane.
+struct LineMoments {
+    HalfDoubles sum[HALVES] = {}, squares[HALVES] = {};
+    Part low[PARTS], high[PARTS];
+    std::int64_t not_finite = 0;
+
+    LineMoments(float minimum, float maximum) {
+        for (int p = 0; p < PARTS; ++p) low[p] = part(minimum), high[p] = part(maximum);
+    }
+
+#if defined(__AVX512DQ__) && TOMARIUM_PART == 16
+    void add(Line line) {
+        __m512 x = (__m512)line;
+        const __mmask16 lost = _mm512_fpclass_ps_mask(x, 0x99); // NaN of both kinds, infinity of both signs
+        if (lost) {
+            not_finite += __builtin_popcount(lost);
+            const __mmask16 finite = __mmask16(~lost);
+            low[0] = (Part)_mm512_mask_min_ps((__m512)low[0], finite, x, (__m512)low[0]);
+            high[0] = (Part)_mm512_mask_max_ps((__m512)high[0], finite, x, (__m512)high[0]);
+            x = _mm512_maskz_mov_ps(finite, x); // they add nothing
+        } else {
+            low[0] = (Part)_mm512_min_ps(x, (__m512)low[0]);
+            high[0] = (Part)_mm512_max_ps(x, (__m512)high[0]);
         }
-        std::int64_t good = 0;
+        add_sums((Part)x, 0);
+    }
+#else
+    void add(Line line) {
+        const float most = __FLT_MAX__;
+        for (int p = 0; p < PARTS; ++p) {
+            Part x = reinterpret_cast<const Part*>(&line)[p];
+            const WholePart finite = (WholePart)(x <= most) & (WholePart)(x >= -most); // "true" is -1
+            low[p] = finite & (WholePart)(x < low[p]) ? x : low[p];
+            high[p] = finite & (WholePart)(x > high[p]) ? x : high[p];
+            counted_[p] += finite + 1;
+            add_sums((Part)((WholePart)x & finite), p);
+        }
+    }
+#endif
+
+    std::int64_t lost() const {
+        std::int64_t count = not_finite;
+        for (int lane = 0; lane < LANES; ++lane) count += counted_[lane / PART][lane % PART];
+        return count;
+    }
+
+  private:
+    WholePart counted_[PARTS] = {}; // not finite
+
+    void add_sums(Part x, int p) {
+        for (int half = 0; half < 2; ++half) {
+            const HalfFloats some = reinterpret_cast<const HalfFloats*>(&x)[half];
+            const HalfDoubles wide = __builtin_convertvector(some, HalfDoubles);
+            sum[2 * p + half] += wide;
+            squares[2 * p + half] += wide * wide;
+        }
+    }
+};
+
+template <class Value> static void moments_of(const ImagePart& image, Moments& m) {
+    const float most = __FLT_MAX__;
+    for (std::ptrdiff_t row = 0; row < image.rows; ++row) {
+        const Value* line = static_cast<const Value*>(image.data) + row * image.columns;
+        const int first = image.first[row], last = image.last[row];
+        LineMoments lines(m.minimum, m.maximum);
+        int k = first;
+        for (; k + LANES <= last; k += LANES) lines.add(load_line(line + k));
+        std::int64_t good = k - first - lines.lost();
         double total = 0, total_squares = 0;
         for (int lane = 0; lane < LANES; ++lane) {
-            good += counted[lane];
-            total += sum[lane];
-            total_squares += squares[lane];
-            m.minimum = smaller(m.minimum, low[lane]);
-            m.maximum = larger(m.maximum, high[lane]);
+            total += lines.sum[lane / HALF][lane % HALF];
+            total_squares += lines.squares[lane / HALF][lane % HALF];
+            m.minimum = smaller(m.minimum, lines.low[lane / PART][lane % PART]);
+            m.maximum = larger(m.maximum, lines.high[lane / PART][lane % PART]);
         }
         for (; k < last; ++k) {
-            const float x = line[k];
-            if (!(x <= __FLT_MAX__ && x >= -__FLT_MAX__)) continue;
+            const float x = float(line[k]);
+            if (!(x <= most && x >= -most)) continue;
             ++good;
             total += x;
             total_squares += double(x) * x;
@@ -58,30 +110,59 @@ static void moments(const ImagePart& image, Moments& m) {
     }
 }
 
+static void moments(const ImagePart& image, Moments& m) {
+    if (image.bytes == 4) moments_of<float>(image, m);
+    else if (image.bytes == 2) moments_of<std::uint16_t>(image, m);
+    else moments_of<std::uint8_t>(image, m);
+}
+
+// Places of values among the bins; that of a value in none is `bins`. Of what is not finite, or too large for a whole
+// number, the processor's conversion makes the least one, which lies beyond them as a number without sign.
+#if defined(__AVX512F__) && TOMARIUM_PART == 16
+static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
+    const __m512i floor = _mm512_cvt_roundps_epi32((__m512)(x * scale), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return (Whole)_mm512_min_epu32(_mm512_sub_epi32(floor, _mm512_set1_epi32(origin)), _mm512_set1_epi32(bins));
+}
+#else
+static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
+    const float most = __FLT_MAX__, edge = 1073741824.0f; // beyond it no bin is, and the conversion would overflow
+    const Whole finite = (Whole)(x <= most) & (Whole)(x >= -most);
+    x = (Line)((Whole)x & finite) * scale;
+    x = x < edge ? (x > -edge ? x : spread(-edge)) : spread(edge);
+    const Whole cut = __builtin_convertvector(x, Whole);
+    const Whole place = cut + (Whole)(__builtin_convertvector(cut, Line) > x) - origin; // floor: "true" is -1
+    const Whole inside = finite & (Whole)(place >= 0) & (Whole)(place < bins);
+    return inside ? place : Whole{} + bins;
+}
+#endif
+
 // Bin i holds the finite values with floor(value * scale) = origin + i, scale being a power of two.
-static void histogram(const ImagePart& image, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts) {
+template <class Value>
+static void histogram_of(const ImagePart& image, float scale, std::int32_t origin, std::int32_t bins,
+                         std::int64_t* counts) {
     // Four tables, so that neighbours in one bin need not wait for each other; filled for some rows, then added up.
     static_assert(HISTOGRAM_BINS % LANES == 0, "tables are whole lines");
     std::int32_t table[4][HISTOGRAM_BINS + 1] = {};
-    alignas(64) std::int32_t places[LANES];
     for (std::ptrdiff_t row = 0; row < image.rows; ++row) {
-        const float* line = image.data + row * image.columns;
+        const Value* line = static_cast<const Value*>(image.data) + row * image.columns;
         const int last = image.last[row];
-        for (int k = image.first[row]; k < last; k += LANES) {
-            const int there = smaller(LANES, last - k);
-            Line raw{};
-            if (there == LANES) raw = load(line + k);
-            else
-                for (int lane = 0; lane < there; ++lane) raw[lane] = line[k + lane];
-            Whole finite;
-            Line x = only_finite(raw, finite) * scale;
-            const float edge = 1073741824.0f; // beyond it no bin is, and the conversion would overflow
-            x = x < edge ? (x > -edge ? x : spread(-edge)) : spread(edge);
-            const Whole cut = __builtin_convertvector(x, Whole);
-            const Whole place = cut + (Whole)(__builtin_convertvector(cut, Line) > x) - origin; // floor: "true" is -1
-            const Whole inside = finite & (Whole)(place >= 0) & (Whole)(place < bins);
-            *reinterpret_cast<Whole*>(places) = inside ? place : Whole{} + bins;
-            for (int lane = 0; lane < there; ++lane) ++table[lane & 3][places[lane]];
+        int k = image.first[row];
+        for (; k + LANES <= last; k += LANES) {
+            const Whole places = places_of(load_line(line + k), scale, origin, bins);
+            const std::uint64_t* two = reinterpret_cast<const std::uint64_t*>(&places);
+#pragma GCC unroll 8
+            for (int pair = 0; pair < LANES / 2; ++pair) {
+                std::uint64_t both;
+                __builtin_memcpy(&both, two + pair, sizeof both);
+                ++table[2 * pair & 3][std::uint32_t(both)];
+                ++table[(2 * pair & 3) + 1][both >> 32];
+            }
+        }
+        if (k < last) {
+            Line rest{};
+            for (int lane = 0; lane < last - k; ++lane) rest[lane] = float(line[k + lane]);
+            const Whole places = places_of(rest, scale, origin, bins);
+            for (int lane = 0; lane < last - k; ++lane) ++table[lane & 3][places[lane]];
         }
         // A count of 2^31 would overflow: a row has fewer columns than that by far, so empty the tables in time.
         if ((row & 4095) == 4095 || row + 1 == image.rows)
@@ -91,6 +172,12 @@ static void histogram(const ImagePart& image, float scale, std::int32_t origin, 
                     table[k][bin] = 0;
                 }
     }
+}
+
+static void histogram(const ImagePart& image, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts) {
+    if (image.bytes == 4) histogram_of<float>(image, scale, origin, bins, counts);
+    else if (image.bytes == 2) histogram_of<std::uint16_t>(image, scale, origin, bins, counts);
+    else histogram_of<std::uint8_t>(image, scale, origin, bins, counts);
 }
 
 } // namespace tomarium::TOMARIUM_LEVEL

@@ -10,14 +10,16 @@ from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
 import tomarium.viewers
+from tomarium.beamtime.copy_ledger import STATES as COPY_STATES
 from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
 from tomarium.beamtime.work_jobs import STAGES
 from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.entity_records import BEHIND, HIDDEN
-from tomarium.catalogue.facets import FACETS
+from tomarium.catalogue.facets import FACETS, HOLDS, NO_LICENCE
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
+from tomarium.catalogue.model_request import LABELS as OF_MODELS
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.settings import SETTINGS
@@ -25,6 +27,7 @@ from tomarium.catalogue.tokens import SCOPES
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
+from tomarium.model.link import LINK_KINDS
 from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
@@ -37,6 +40,7 @@ from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.make_a_slice import COMPUTED
+from tomarium.portal.pages.models import WORDS as OF_BODIES
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.pages.text_edit import KINDS as TEXT_KINDS
 from tomarium.portal.pages.text_edit import OF as TITLE_OF_TEXT
@@ -111,11 +115,25 @@ OF_WORK = (
 
 OF_LIVE = (
     *(words for name, words in vars(live_words).items() if name[0].isupper() and name.isupper()),
-    *(*LIVE_TITLES, "Axis not sure", "Axis out of the field", "Axis moved", "Sample moved", "Sample changed"),
+    *(
+        *LIVE_TITLES,
+        "Axis not sure",
+        "Axis out of the field",
+        "Axis moved",
+        "Sample moved",
+        "Sample changed",
+        "Not whole",
+    ),
     *("its start", "last good", "waiting", "being written", "checks to come"),
     *("%(number)s scan", "%(number)s scans", "%(number)s more warning", "%(number)s more warnings"),
 )
 """What the live page is handed."""
+
+OF_IMAGES = (
+    *("Lies in the other", "Holds it", "Mirrored", "Residual", "Each left out in turn", "Error of a point"),
+    *("Factor", "Note"),
+)
+"""What the pages of a specimen's images and links are handed."""
 
 OF_ENTITIES = (
     *(ON_ITS_WAY, WAY_BACK, PLACE_AND_HOLDER, HIDDEN, BEHIND, *parcel.EVENTS.values(), *CLAIMS.values()),
@@ -198,7 +216,8 @@ def given() -> Iterator[str]:
     """Give every text that Python hands to a template, which translates it there."""
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
-    yield from FACETS.values()
+    yield from (*OF_MODELS.values(), *OF_BODIES, *COPY_STATES)
+    yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE, *LINK_KINDS.values())
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
     yield from SCOPES.values()
@@ -235,7 +254,7 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE)
+    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE, *OF_IMAGES)
 
 
 def of_viewers() -> Iterator[str]:

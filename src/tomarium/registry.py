@@ -67,6 +67,35 @@ def _collect(package: str, kinds: tuple[type[T], ...]) -> dict[str, T]:
     return {name: member for name, member in sorted(members.items()) if name == member.name}
 
 
+def of_name(package: str, name: str, *kinds: type[T]) -> T | None:
+    """Find a member by its name, where a module of that name holds it: no other is imported.
+
+    Parameters
+    ----------
+    package : str
+        Folder of the family, as for `collect`.
+    name : str
+        Name of the member.
+    *kinds : type
+        Classes whose instances are members.
+
+    Returns
+    -------
+    kind or None
+        The member; None where no module has its name, or another thing: only `collect` tells then.
+    """
+    module = _modules(package).get(name)
+    member = None if module is None else getattr(import_module(module), name, None)
+    return member if isinstance(member, kinds) and member.name == name else None
+
+
+@cache
+def _modules(package: str) -> dict[str, str]:
+    home = import_module(f"tomarium.{package}")
+    found = walk_packages(home.__path__, f"{home.__name__}.")
+    return {info.name.rpartition(".")[2]: info.name for info in found if not info.ispkg}
+
+
 def _load(entry: EntryPoint, package: str, kinds: tuple[type[T], ...], members: dict[str, T]) -> T | None:
     """Load a member of another distribution; one that cannot be used stops nothing but itself."""
     try:

@@ -21,8 +21,10 @@ sys.path.append(str(Path(__file__).parent))
 
 from spool_scans import SMALL, frames_of, written
 
+from tomarium.beamtime.arrivals import Arrival
 from tomarium.beamtime.live_file import read_live
 from tomarium.beamtime.look_at_scan import LookSettings
+from tomarium.beamtime.unfinished import Unfinished, not_whole
 from tomarium.beamtime.watch import WatchRequest, watch
 from tomarium.errors import InputError
 from tomarium.formats.edf.writer import write as write_edf
@@ -148,7 +150,9 @@ def test_an_axis_that_moved_since_the_last_scan_is_a_warning(tmp_path: Path, who
     assert told["text"].startswith("-3.0 px from where it is in a.h5")
 
 
-def run_until(asked: WatchRequest, act: Callable[[Any], bool]) -> Any:
+def run_until(
+    asked: WatchRequest, act: Callable[[Any], bool], tell: Callable[[str], object] = lambda text: None
+) -> Any:
     """Watch until `act` has seen in `live.json` what it waits for; 20 s at most."""
     end = time.monotonic() + 20
 
@@ -156,13 +160,14 @@ def run_until(asked: WatchRequest, act: Callable[[Any], bool]) -> Any:
         told = read_live(asked.folder)
         return time.monotonic() > end or (told is not None and act(told))
 
-    return watch(replace(asked, once=False), stop=stop)
+    return watch(replace(asked, once=False), tell=tell, stop=stop)
 
 
 def test_what_vanishes_and_what_is_renamed_is_named(tmp_path: Path, whole: Path) -> None:
     asked = request(tmp_path)
     shutil.copy(whole, asked.spool / "a.h5")
     (asked.spool / "wrong.h5").write_bytes(b"no HDF5 at all")
+    os.utime(asked.spool / "wrong.h5", (1e9, 1e9))  # long ago: it is not being written
     steps = []
 
     def act(told: Any) -> bool:
@@ -228,3 +233,50 @@ def test_nothing_is_written_among_raw_data_and_no_two_watches_write_to_one_place
         return True
 
     run_until(asked, again)
+
+
+def test_what_is_being_written_is_told_once_and_named_where_it_does_not_end() -> None:
+    def arrival(stamp: int, changed_at: float) -> Arrival:
+        return Arrival("a.h5", Path("a.h5"), (stamp,), (stamp,), changed_at)
+
+    unfinished, now = Unfinished(), 1e9
+    assert "cannot be read yet, so it is waited for (truncated)" in str(
+        unfinished.take(arrival(0, now), "truncated", now)
+    )
+    assert unfinished.waits(arrival(0, now), now + 9)
+    assert not unfinished.waits(arrival(0, now), now + 11)
+    assert not unfinished.waits(arrival(1, now + 1), now + 2)
+    told = [unfinished.take(arrival(n, now + n), "truncated", now + n) for n in range(1, 1000)]
+    assert [n for n, text in enumerate(told, 1) if text] == [600]
+    assert "has been written to for 10 min and still cannot be read (truncated)" in str(told[599])
+    assert unfinished.take(arrival(999, now + 999), "truncated", now + 1010) is None
+
+    entry = {
+        "scan": "a.h5",
+        "complete": False,
+        "stamp": [5],
+        "views": 70,
+        "covered_deg": (0, 105),
+        "warnings": [],
+    }
+    assert not list(not_whole([entry], {"a.h5": arrival(5, now)}, now + 500))
+    assert not list(not_whole([entry], {"a.h5": arrival(6, now)}, now + 700))
+    [(_, warning)] = not_whole([entry], {"a.h5": arrival(5, now)}, now + 700)
+    assert warning.text.startswith("70 views from 0° to 105°, and nothing was written to it for 10 min")
+    entry["warnings"] = [warning.as_data()]
+    assert not list(not_whole([entry], {"a.h5": arrival(5, now)}, now + 700))
+
+
+def test_a_file_that_grows_is_waited_for_and_its_slice_made(tmp_path: Path, whole: Path) -> None:
+    asked, content, said = request(tmp_path), whole.read_bytes(), list[str]()
+    (asked.spool / "a.h5").write_bytes(content[:5000])
+
+    def act(told: Any) -> bool:
+        if said and (asked.spool / "a.h5").stat().st_size == 5000:
+            (asked.spool / "a.h5").write_bytes(content)
+        return bool(told.slices)
+
+    state = run_until(asked, act, said.append)
+    assert [one["complete"] for one in state.slices] == [True]
+    assert state.failed == []
+    assert [text.startswith("a.h5: is being written") for text in said] == [True, False]

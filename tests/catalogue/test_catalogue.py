@@ -44,6 +44,8 @@ TEETH = [
     ("shell", "Foraminifera in sediment", ("CT-12",), None),
 ]
 
+PEOPLE = ("Lovelace, Ada", "Grace Hopper")
+
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]) -> Path:
@@ -57,6 +59,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., P
             title=title,
             keywords=keywords,
             created=datetime(2026, 11, day, tzinfo=UTC),
+            creators=PEOPLE[day - 1 :],
             parameters={
                 "energy_kev": Value(energy, "read", "x"),
                 "sample_name": Value(f"S-{day}", "user", "y"),
@@ -187,6 +190,9 @@ def test_hit_tells_what_a_card_needs(filled: Catalogue) -> None:
     hit = search(filled, LOCAL_OWNER, "enamel").hits[0]
     assert (hit.title, hit.created) == ("Human molar, ÉNAMEL and dentine", "2026-11-01T00:00:00+00:00")
     assert (hit.shape, hit.voxel_m, hit.thumbnail) == ((12, 16, 16), 0.65e-6, "previews/thumbnail.png")
+    assert (hit.energy_kev, hit.creators) == (TEETH[0][3], PEOPLE)
+    shell = search(filled, LOCAL_OWNER, "shell").hits[0]
+    assert (shell.energy_kev, shell.creators) == (None, ())
     assert hit.snippet == "Reconstructed volume of 16 × 16 × 12 voxels of 0.65 µm."
     assert search(filled, LOCAL_OWNER, "phase").hits[0].snippet == "tooth, phase contrast"
 

@@ -105,6 +105,17 @@ def is_within(record: Record, ranges: dict[str, str]) -> bool:
     return True
 
 
+def test_a_technique_told_twice_is_one_value() -> None:
+    record = Record(
+        id="r",
+        title="r",
+        created=START,
+        techniques=("PaNET01207",),
+        parameters={"technique": Value("X-ray tomography", "read", "")},
+    )
+    assert values_of(record, "technique") == {"PaNET01207"}
+
+
 def pages(catalogue: Catalogue, reader: Reader, words: str, limit: int, **asked: object) -> list[Page]:
     found = [search(catalogue, reader, words, limit=limit, **asked)]  # type: ignore[arg-type]
     while (cursor := found[-1].next) is not None:

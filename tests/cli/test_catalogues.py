@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from tomarium.catalogue import file_record
 from tomarium.cli import execute
@@ -119,6 +122,34 @@ def test_serve_takes_the_catalogue_by_its_name_alone(
     assert "absent.sqlite: there is no catalogue of this name" in capsys.readouterr().err
     assert execute(["serve", place, "--catalogue", place]) == 2
     assert "two catalogues were given" in capsys.readouterr().err
+
+
+def test_what_is_of_no_known_format_is_told_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("night/a/notes.xyz", "night/a/run.xyz", "night/b/done", "night/b/more.abc"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("scanned in ethanol")
+    place = ["--catalogue", "c.sqlite"]
+    counted = (
+        "4 files of no known format in 2 folders (2 .xyz, 1 without ending, 1 .abc): a/notes.xyz, a/run.xyz, "
+    )
+    assert execute(["ingest", "night", *place]) == 2
+    said = capsys.readouterr().err
+    assert f"night: holds no record, volume, scan or image, but {counted}b/done and 1 more; give one" in said
+    tifffile.imwrite("night/a/map.tif", np.zeros((9, 8), np.uint16))
+    assert execute(["ingest", "night", *place, "--json"]) == 0
+    told = capsys.readouterr()
+    assert f"passed over in night: {counted}" in told.err
+    told_json = json.loads(told.out)
+    assert [record["title"] for record in told_json["records"]] == ["map"]
+    assert [Path(file).name for file in told_json["passed_over"]] == [
+        "notes.xyz",
+        "run.xyz",
+        "done",
+        "more.abc",
+    ]
 
 
 def test_search_takes_facets_and_ranges(

@@ -13,6 +13,7 @@ from tomarium.cli import execute
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.tiff.volume import write
 from tomarium.model import Axis, Volume
+from tomarium.pipeline.measure.halves import doubts_of_halves
 from tomarium.synth import SimulationConfig, simulate, truth
 
 SIZE, DEPTH, PIXEL = 200, 12, 2e-6
@@ -96,6 +97,37 @@ def test_a_record_of_half_the_views_beside_the_other(
     found = told([str(tmp_path / "even"), "--other", str(tmp_path / "odd")], capsys)
     assert found["shape"] == [12, 64, 64]
     assert 2 <= found["halves"]["resolution_px"] < 20
+    assert found["halves"]["doubts"] == []
+    (tmp_path / "copy").symlink_to(tmp_path / "even" / "volume.ome.zarr")
+    for volume, other, said in (
+        ("even", "even/volume.ome.zarr", "45 of 45 and 45 views are in both volumes"),
+        ("odd", "copy", "nothing tells of which views the two volumes were made"),
+    ):
+        assert execute(["measure", str(tmp_path / volume), "--other", str(tmp_path / other)]) == 0
+        told_text = capsys.readouterr()
+        assert said in told_text.err
+        assert "half-bit, of two volumes" in told_text.out
+
+
+def test_runs_tell_whether_two_volumes_are_halves() -> None:
+    def run(
+        keep: str = "", drop: str = "", *, sha: str = "a", window: str = "hann", axis: float = 1.0
+    ) -> Any:
+        fbp = {"window": window, "axis_column": axis}
+        steps = [{"select_views": {"keep": keep, "drop": drop}}, {"fbp": fbp}]
+        return {
+            "source": {"name": sha, "fingerprint": {"sha256": sha}, "shape": [9, 2, 3]},
+            "frozen": {"steps": steps},
+        }
+
+    assert doubts_of_halves(run("::2"), run("1::2", axis=1.2)) == ()
+    assert doubts_of_halves(run(drop="1::2"), run("1::2")) == ()
+    [shared] = doubts_of_halves(run("::2"), run("0:3"))
+    assert shared.startswith("2 of 5 and 3 views are in both")
+    [steps] = doubts_of_halves(run("::2"), run("1::2", window="cosine"))
+    assert steps.endswith("different steps or values: fbp.window")
+    [scans] = doubts_of_halves(run("::2"), run("1::2", sha="b"))
+    assert "made of two scans, a and b" in scans
 
 
 def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +135,7 @@ def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureF
     data_exchange.FORMAT.write(scan, make_scan())  # type: ignore[misc]
     for more in (["--objects"], ["--other", str(scan)]):
         assert execute(["measure", str(scan), *more]) == 2
-        assert "holds no volume" in capsys.readouterr().err
+        assert "a volume (z, y, x) is needed" in capsys.readouterr().err
 
 
 def test_a_scan_is_measured_by_its_even_and_odd_views(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -54,25 +54,26 @@ def test_values_come_back_within_half_a_step(
     assert np.all(stored[values > 1.9] == np.iinfo(dtype).max)
 
 
-def test_limits_are_percentiles_inside_the_circle(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dtype", "low", "high"), [("uint16", 0.01, 99.99), ("uint8", 0.1, 99.9)])
+def test_limits_are_percentiles_inside_the_circle(
+    source: Path, tmp_path: Path, dtype: Literal["uint8", "uint16"], low: float, high: float
+) -> None:
     opened = tm.open(source)
     assert isinstance(opened, Volume)
     data = volume()
     data[:, :6, :6] = 1e6  # a corner
     data[3, 40, 40:44] = np.nan
-    _, report = convert_cast(
-        Volume(data, opened.axes, "1/cm", "noise", source), tmp_path / "cast.tif", "uint16"
-    )
+    _, report = convert_cast(Volume(data, opened.axes, "1/cm", "noise", source), tmp_path / "cast.tif", dtype)
     first, last = disc_columns(80, 80)
     x = np.arange(80)
     inside = data[:, (x >= first[:, None]) & (x < last[:, None])]
-    expected = np.percentile(inside[np.isfinite(inside)].astype(np.float64), [0.01, 99.99])
+    expected = np.percentile(inside[np.isfinite(inside)].astype(np.float64), [low, high])
     np.testing.assert_allclose([report.low, report.high], expected, atol=0.05)
-    assert report.limits == "percentiles 0.01 and 99.99 inside the circle of 12 of 12 slices"
+    assert report.limits == f"percentiles {low:g} and {high:g} inside the circle of 12 of 12 slices"
     assert report.not_finite == 4
     assert np.asarray(tm.open(tmp_path / "cast.tif"))[3, 40, 40] == 0
     inside_below = np.count_nonzero(inside < report.low)
-    assert inside_below == pytest.approx(1e-4 * inside.size, abs=3)
+    assert inside_below == pytest.approx(low / 100 * inside.size, abs=3)
 
 
 def test_the_range_stays_with_a_tiff_that_is_copied(source: Path, tmp_path: Path) -> None:

@@ -338,6 +338,6 @@ def test_what_was_assumed_of_the_angles_is_said_no_more(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "s.tif", np.ones((12, 3, 4), np.uint16), photometric="minisblack")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["theta"] = np.arange(12.0)
-    assert any("were assumed" in said for said in opened(tmp_path / "s.tif").warnings)
+    assert any("were assumed" in said for said in opened(tmp_path / "s.tif", domain="counts").warnings)
     for given in ("0:165:12", "a.h5:/theta"):
         assert not any("were assumed" in said for said in opened(tmp_path / "s.tif", angles=given).warnings)

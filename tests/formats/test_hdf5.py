@@ -398,3 +398,13 @@ def test_a_heap_without_end_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(FormatError, match="heap of texts"), reading(path):
         pass
+
+
+@pytest.mark.parametrize("place", [2**20 - 12, 2**20 - 7, 8 * 2**20 + 5, 15 * 2**20 - 40])
+def test_heap_without_end_is_found_wherever_it_lies(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "damaged.h5"
+    content = bytearray(15 * 2**20)
+    content[place : place + 16] = b"GCOL\x01\0\0\0" + (4096).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=f"at byte {place} .* at byte {place + 16} has no size"):
+        check_heaps(path)

@@ -69,10 +69,13 @@ def test_angles_or_references_make_a_scan(tmp_path: Path, beside: str) -> None:
 def test_integers_of_no_name_are_slices_that_say_how_they_become_projections(tmp_path: Path) -> None:
     place = folder(tmp_path / "a", "x", (DATA * 20 + 100).astype(np.uint16))
     assert len(volume(place)) == 9
-    [note] = volume(place).metadata["notes"]
-    assert "taken: if they are projections, give their angles, such as --angles 0:180:9" in note
+    assert (
+        "if they are projections, say so by --angles, such as --angles 0:180:9"
+        in volume(place).metadata["taken_for"]
+    )
     assert isinstance(tm.open(place, angles_deg="0:180:9"), Scan)
     assert isinstance(tm.open(place, as_format="tiff"), Scan)
+    assert isinstance(tm.open(place, domain="transmission"), Scan)
 
 
 def test_radiographs_outweigh_the_folder(tmp_path: Path) -> None:

@@ -148,9 +148,31 @@ class TestReading:
         np.testing.assert_array_equal(volume[:], data)
         np.testing.assert_array_equal(volume[3, 2:5, ::2], data[3, 2:5, ::2])
 
-    def test_a_stack_without_calibration_stays_a_scan(self, tmp_path: Path) -> None:
-        tifffile.imwrite(tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint16), imagej=True)
-        assert isinstance(tm.open(tmp_path / "v.tif"), Scan)
+    @pytest.mark.parametrize(
+        ("name", "dtype", "kind", "why"),
+        [
+            ("v", "u2", Volume, "taken for slices: if they are projections, say so by --angles, such as --angles 0"),
+            ("v", "f4", Volume, "as of slices"),
+            ("tooth_rec", "u2", Volume, "the name tooth_rec speaks of slices"),
+            ("projections", "u2", Scan, "speaks of projections"),
+        ],
+    )  # fmt: skip
+    def test_a_stack_without_calibration_says_what_it_is_taken_for(
+        self, tmp_path: Path, name: str, dtype: str, kind: type, why: str
+    ) -> None:
+        path, pages = tmp_path / f"{name}.tif", np.arange(210).reshape(5, 6, 7).astype(dtype)
+        tifffile.imwrite(path, pages, imagej=True)
+        found = tm.open(path)
+        assert type(found) is kind
+        assert why in (found.why if isinstance(found, Scan) else found.metadata["why"])
+        for told in ({"angles": "0:180:5"}, {"domain": "transmission"}, {"flats": path}):
+            scan = tm.open(path, **told)
+            assert isinstance(scan, Scan)
+            assert scan.format == "tiff"
+        if kind is Volume:
+            np.testing.assert_array_equal(found[1:, ::2], pages[1:, ::2])
+            assert tm.open(path, pixel_m="2 um").voxel_m == (2e-6,) * 3
+            assert ("taken_for" in found.metadata) == ("taken" in why)
 
     def test_an_uncalibrated_volume_of_ours_stays_one(self, tmp_path: Path) -> None:
         data = RNG.normal(size=(5, 6, 7)).astype(np.float32)
@@ -189,7 +211,7 @@ class TestReading:
             tmp_path / "v.tif", np.zeros((5, 6, 7), np.uint16), description=bomb, metadata=None,
             photometric="minisblack",
         )  # fmt: skip
-        assert recognise(tmp_path / "v.tif")[0][0].name == "tiff"
+        assert recognise(tmp_path / "v.tif")[0][1].dialect == "pages"
 
     @pytest.mark.parametrize(
         "key",

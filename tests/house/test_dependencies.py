@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FREE = re.compile(
     r"BSD|MIT|Apache|PSF|Python Software Foundation|ISC|HPND|Historical Permission|MPL|Mozilla|zlib|Unlicense|CC0|0BSD"
 )
@@ -20,6 +22,8 @@ EXCEPTIONS = {
     "hdf5plugin": "MIT, and BSD-like ones of the filters in it; its metadata do not say it",
     "ducc0": "GPL-2.0-or-later: a library that is called, and no part of what is given out",
 }
+IMPORTED_AS = {"PIL", "argon2", "google_crc32c", "griffe", "markdown_it", "yaml"}
+"""What is needed and imported by another name than it is installed by."""
 
 
 def needed() -> dict[str, tuple[Requirement, Distribution]]:
@@ -70,3 +74,18 @@ def test_every_demand_has_a_lower_bound() -> None:
         *(one for group in PROJECT["optional-dependencies"].values() for one in group),
     ]
     assert [one for one in demands if ">=" not in one] == []
+
+
+def test_what_an_extra_installs_is_imported_where_it_is_used() -> None:
+    """A file that imports it at the top would stop every command of who installed tomarium alone."""
+    there = {"tomarium", *IMPORTED_AS, *sys.stdlib_module_names} | {
+        name.replace("-", "_") for name in needed()
+    }
+    at_top = {
+        (path.name, name)
+        for path in (ROOT / "src/tomarium").rglob("*.py")
+        if path.parent.name != "ewoks"  # which ewoks alone imports
+        for name in re.findall(r"^(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(at_top) > 1000
+    assert {(file, name) for file, name in at_top if name not in there} == set()

@@ -23,6 +23,7 @@ def test_commands_that_open_a_scan_load_no_catalogue() -> None:
         "import sys, tomarium.formats, tomarium.pipeline.run.reconstruct, tomarium.beamtime.profile_in_use;"
         "from tomarium.cli import commands;"
         "[commands(name) for name in ('info', 'slice', 'axis', 'plan', 'run')];"
+        "from tomarium.steps.core.serialization import all_steps; all_steps();"
         "print(*({'sqlalchemy', 'fastapi', 'zarr', 'scipy', 'pint', 'matplotlib'} & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -33,6 +33,18 @@ def test_both_engines_give_the_same_bits(columns: int) -> None:
     np.testing.assert_array_equal(halved(block, "native"), halved(block, "reference"))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_whole_numbers_are_rounded_to_the_nearest(dtype: str, engine: str) -> None:
+    most = np.iinfo(dtype).max
+    block = np.random.default_rng(2).integers(0, most, (4, 132, 70), dtype, endpoint=True)
+    block[:2, :2, :2], block[:2, :2, 2:4] = most, [[[0, 1], [1, 1]], [[1, 0], [0, 0]]]  # the mean is a half
+    mean = block.astype(float).reshape(2, 2, 66, 2, 35, 2).mean((1, 3, 5))
+    out = np.zeros(mean.shape, dtype)
+    halve(block, out, engine=engine)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(out, np.rint(mean))
+
+
 def test_a_block_with_strides_is_taken() -> None:
     block = np.random.default_rng(1).normal(size=(4, 8, 16)).astype(np.float32)[:, :, ::2]
     np.testing.assert_array_equal(halved(block, "auto"), halved(np.ascontiguousarray(block), "auto"))

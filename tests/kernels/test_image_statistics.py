@@ -52,6 +52,21 @@ def test_the_twins_agree(seed: int, exponent: int, rows: int, columns: int) -> N
     np.testing.assert_array_equal(*counts)
 
 
+@pytest.mark.skipif(len(ENGINES) == 1, reason="the compiled kernels are not there")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_whole_numbers_are_counted_as_they_are(dtype: str) -> None:
+    numbers = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (37, 53), dtype, endpoint=True)
+    first, last = disc_columns(*numbers.shape)
+    inside = numbers[numbers.shape[0] // 2, first[18] : last[18]].astype(float)
+    told = moments(numbers[18:19], first[18:19], last[18:19], engine="native")
+    assert (told.count, told.not_finite, told.sum) == (inside.size, 0, inside.sum())
+    assert (told.minimum, told.maximum) == (inside.min(), inside.max())
+    assert told.sum_squares == np.square(inside).sum()
+    counts = [histogram(numbers, first, last, 3, 2, 1000, engine=e) for e in ("reference", "native")]  # type: ignore[arg-type]
+    np.testing.assert_array_equal(*counts)
+    assert counts[0].sum() > 0
+
+
 def test_columns_outside_are_refused() -> None:
     if "native" not in ENGINES:
         pytest.skip("the compiled kernels are not there")

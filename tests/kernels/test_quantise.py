@@ -5,7 +5,7 @@ import pytest
 
 from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, ParameterError
-from tomarium.kernels.quantise import quantise
+from tomarium.kernels.quantise import Beyond, quantise
 
 LIMITS = [(-0.3, 1.7), (0.0, 255.0), (1e-30, 3e38), (-1e-44, 1e-44), (12.5, 12.5000001)]
 
@@ -40,6 +40,11 @@ def test_the_compiled_kernel_gives_the_numbers_of_numpy(
         for values in (floats, near.astype(np.float32), near):
             expected = quantise(values, low, high, dtype, engine="reference")
             np.testing.assert_array_equal(quantise(values, low, high, dtype, engine="native"), expected)
+            counted, known = Beyond(), Beyond()
+            quantise(values, low, high, dtype, engine="native", beyond=counted)
+            quantise(values, low, high, dtype, engine="reference", beyond=known)
+            assert counted == known
+            assert known.below == np.count_nonzero(values.astype(float) < low)
 
 
 @pytest.mark.skipif(not levels(), reason="the compiled kernels are not there")

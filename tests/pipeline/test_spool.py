@@ -60,11 +60,11 @@ def packed_scan(tmp_path: Path) -> Any:
 
 def test_packed_frames_are_unpacked_once(tmp_path: Path) -> None:
     scan = packed_scan(tmp_path)
-    outcome = run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=64)
+    outcome = run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=16)
     assert [stage.name for stage in outcome.plan.stages] == ["spool", "reconstruct"]
     assert sum(scan.projections.unpacked) == 40
     plain = replace(scan, projections=scan.projections.inner)
-    run(plain, default_protocol(), tmp_path / "plain", PLENTY, slab_rows=64)
+    run(plain, default_protocol(), tmp_path / "plain", PLENTY, slab_rows=16)
     volumes = [np.asarray(tm.open(tmp_path / name / "volume.ome.zarr")) for name in ("record", "plain")]
     np.testing.assert_array_equal(*volumes)
     assert not list(tmp_path.rglob("*.raw")), "the spool was left behind"

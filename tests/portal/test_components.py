@@ -189,7 +189,7 @@ def test_the_bar_of_the_picture_is_true() -> None:
 
 def test_slips_name_people_and_days() -> None:
     [made] = slips(record(creators=tuple(map(Creator, "ABCD"))), NOW)
-    assert made.by == "A, B, C and others, 20 November 2026"
+    assert made.by == "A; B; C and others, 20 November 2026"
     told = slips(
         record(provenance={"versions": {"tomarium": "9.9"}, "finished": "2026-11-19T01:00:00+00:00"}), NOW
     )

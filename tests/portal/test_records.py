@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lxml import html
 from sqlalchemy import insert
 
 from app_client import TestClient
@@ -16,9 +18,11 @@ from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.tables import origins, record_entities
-from tomarium.model import Record, Value
+from tomarium.model import Part, Person, Record, Value
+from tomarium.model.plain_card import PlainCard
 from tomarium.portal.app import create_app
 
+NAMES = ("Ann", "Bo", "Cy", "Di", "Ed")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -31,11 +35,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                     id=f"r{number}",
                     title="bone" if number % 2 else "tooth",
                     created=START + timedelta(days=number),
+                    creators=tuple(Person(f"Doe, {name}") for name in NAMES[: number % 6]),
                     parameters={
                         "pixel_m": Value(1e-7 * (number + 1), "read", ""),
                         "instrument": Value("ID19" if number % 3 else "ID16 & <b>", "read", ""),
+                        **({"energy_kev": Value(20.5, "read", "")} if number == 2 else {}),
                         **({"technique": Value("EDS", "read", "")} if number == 1 else {}),
                     },
+                    licence="" if number % 20 else "CC0-1.0",
+                    parts=() if number % 20 else (Part("mesh", "body.stl"),),
+                    card=PlainCard(what="A tooth.") if number % 20 == 7 else PlainCard(),
                     techniques=() if number else ("PaNET01207",),
                 )
                 entry = entry_of(connection, record, Path("/nowhere") / record.id, LOCAL_OWNER)
@@ -70,6 +79,21 @@ def test_address_chooses(client: TestClient) -> None:
     assert both["total"] == 4
     without = client.get(instrument["choices"][0]["address"], headers={"Accept": "application/json"}).json()
     assert without["total"] == 4
+
+
+def test_card_tells_people_and_energy(client: TestClient) -> None:
+    hits = {hit["id"]: hit for hit in client.get("/records.json?limit=60").json()["hits"]}
+    assert hits["r0"]["creators"] == []
+    assert hits["r5"]["creators"] == [f"Doe, {name}" for name in NAMES]
+    assert (hits["r2"]["energy_kev"], hits["r3"]["energy_kev"]) == (20.5, None)
+    cards = {
+        card.xpath("string(.//*[@class='number'])"): card.xpath("string(.)")
+        for card in html.fromstring(client.get("/records?limit=60").text).xpath("//li[@class='card']")
+    }
+    assert "Doe, Ann; Doe, Bo · 3 January 2026" in cards["r2"]
+    assert "20.5 keV" in cards["r2"]
+    assert "Doe, Ann and 4 more · 6 January 2026" in cards["r5"]
+    assert not re.search("Doe|keV", cards["r0"])
 
 
 def test_facets_are_counted_when_asked_and_on_the_first_page_for_people(client: TestClient) -> None:
@@ -145,3 +169,40 @@ def test_filters_that_find_nothing_lead_out(client: TestClient) -> None:
     assert page.status_code == 200
     assert "No record has all of this" in page.text
     assert "Without these filters" in page.text
+    ways = html.fromstring(page.text).xpath("//div[@class='empty']//li")
+    assert [way.text_content() for way in ways] == ["Without “Instrument: none”: 9 records"]
+    [address] = ways[0].xpath("a/@href")
+    assert client.get(address, headers={"Accept": "application/json"}).json()["total"] == 9
+    assert "Without “" not in client.get("/records?instrument=none").text
+
+
+def test_records_without_a_licence_and_by_what_they_hold_are_found(client: TestClient) -> None:
+    facets = {one["name"]: one["choices"] for one in client.get("/records.json?facets=1").json()["facets"]}
+    assert [(one["value"], one["count"]) for one in facets["licence"]] == [
+        ("none stated", 57),
+        ("CC0-1.0", 3),
+    ]
+    assert [(one["value"], one["label"], one["count"]) for one in facets["holds"]] == [
+        ("mesh", "mesh, as for printing", 3),
+        ("plain card", "card in plain words", 3),
+    ]
+    wanted = client.get("/records.json?holds=mesh&licence=CC0-1.0").json()["hits"]
+    assert [hit["id"] for hit in wanted] == ["r40", "r20", "r0"]
+
+
+def test_the_first_page_opens_cabinets(client: TestClient) -> None:
+    page = html.fromstring(client.get("/").text)
+    cabinets = page.xpath("//div[@class='cabinets']/div")
+    assert [one.xpath("string(h3)") for one in cabinets] == ["Technique", "Instrument", "Holds", "Licence"]
+    [mesh] = cabinets[2].xpath(".//a[contains(., 'mesh')]/@href")
+    assert client.get(mesh, headers={"Accept": "application/json"}).json()["total"] == 3
+
+
+def test_the_other_order_is_a_link(client: TestClient) -> None:
+    [newest] = html.fromstring(client.get("/records?q=bone").text).xpath(
+        "//a[.='Show the newest first']/@href"
+    )
+    page = client.get(newest).text
+    assert "the newest first" in page
+    assert "Show the most relevant first" in page
+    assert "Show the" not in client.get("/records").text

@@ -332,7 +332,7 @@ def test_titles_may_be_those_of_others_and_several_files_have_their_own(
     assert sorted(hit.title for hit in hits if hit.title == "A map") == ["A map", "A map"]
     assert len(hits) == 6
     # What is of no known format stays with the one record, or with the upload: nothing that was sent is lost.
-    assert "notes.xyz: of no known format, so they are in no record" in said[0]
+    assert "1 file of no known format in 1 folder (1 .xyz): notes.xyz: in no record; send" in said[0]
     assert any("notes.xyz" in path.name for path in opened.home.glob(f"uploads/{batch}/**/*"))
     kept = [
         place.parent

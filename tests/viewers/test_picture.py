@@ -20,7 +20,7 @@ def grey(content: bytes) -> NDArray[np.uint8]:
     return np.asarray(Pillow.open(BytesIO(content)))
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (31, 50), (3, 1, 7), (2, 40, 9)])
+@pytest.mark.parametrize("shape", [(64, 64), (31, 50), (3, 1, 7), (2, 40, 9), (500, 400)])
 def test_the_window_counts_what_a_mask_of_the_ellipse_takes(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(3, 1, shape).astype(np.float32)
     values.flat[::5] = np.nan
@@ -28,6 +28,15 @@ def test_the_window_counts_what_a_mask_of_the_ellipse_takes(shape: tuple[int, ..
     inside = values[..., y[:, None] ** 2 + x**2 <= 1]
     expected = np.nanpercentile(inside.astype(np.float64), (0.5, 99.5))
     np.testing.assert_allclose(robust_window(values), expected, rtol=1e-6)
+
+
+def test_a_picture_of_many_rows_is_read_as_it_was_packed() -> None:
+    across, noise = np.mgrid[:600, :50][1], np.random.default_rng(0).integers(0, 256, (600, 50))
+    image = np.where(np.arange(600)[:, None] % 3 == 0, noise, across).astype(np.uint8)
+    picture = Pillow.open(BytesIO(png(image, window=(0, 255))))
+    picture.verify()  # the checksums
+    assert (picture.mode, picture.size) == ("L", (50, 600))
+    assert np.array_equal(grey(png(image, window=(0, 255))), image)
 
 
 def test_window_is_drawn_from_black_to_white() -> None:

@@ -204,3 +204,18 @@ def picture_name(scan: str) -> str:
     from zlib import crc32
 
     return f"{plain[:150]}-{crc32(scan.encode(errors='surrogateescape')):08x}.png"
+
+
+def slice_text(entry: dict[str, Any]) -> str:
+    """Say what was made of a scan, in a line for a terminal."""
+    column = entry["axis_column"]
+    axis = "" if column is None else f", axis {column:.2f} ({entry['confidence']})"
+    first, last = entry["covered_deg"]
+    part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
+    late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
+    warnings = "".join(
+        f"\n! {entry['scan']}: {warning['title']}: {warning['text']}" for warning in entry["warnings"]
+    )
+    return (
+        f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{warnings}"
+    )

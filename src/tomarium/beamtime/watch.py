@@ -21,6 +21,7 @@ from tomarium.beamtime.live_file import (
     picture_name,
     read_live,
     seconds_of,
+    slice_text,
     write_live,
 )
 from tomarium.beamtime.log_events import FAILED_S, of_watch
@@ -28,6 +29,7 @@ from tomarium.beamtime.log_file import MachineLog
 from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
 from tomarium.beamtime.sample_change import of_sample
 from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
+from tomarium.beamtime.unfinished import Unfinished, not_whole
 from tomarium.errors import InputError, TomariumError
 
 EVERY_S: Final = 0.25
@@ -195,6 +197,7 @@ class _Watch:
     checked_at: float = field(default_factory=time.time)
     previewed: dict[str, float] = field(default_factory=dict)
     looked: tuple[Arrival, Look] | None = None
+    unfinished: Unfinished = field(default_factory=Unfinished)
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Look and work until `stop`, or until all is done where that was asked for."""
@@ -299,6 +302,8 @@ class _Watch:
             entry["stamp"] = list(arrival.stamp)
         if entry is not None and entry["stamp"] == list(arrival.stamp):
             return False
+        if self.unfinished.waits(arrival, now):
+            return False
         failure = self.state.failure_of(arrival.name)
         if failure is None or failure["stamp"] != list(arrival.stamp):
             return True
@@ -341,7 +346,12 @@ class _Watch:
             elif self._lacks_slice(arrival, now):
                 is_settled = arrival.at_rest_s(now) >= SETTLED_S
                 waiting.append({**waiting_entry, "why": "waiting" if is_settled else "being written"})
+            elif self.unfinished.waits(arrival, now):
+                waiting.append({**waiting_entry, "why": "being written"})
         self.state.queue = waiting
+        for entry, warning in not_whole(self.state.slices, arrivals, now):
+            entry["warnings"] = [*entry["warnings"], warning.as_data()]
+            self.tell(f"! {entry['scan']}: {warning.title}: {warning.text}")
         try:
             write_live(self.request.folder, self.state)
         except OSError as problem:  # a full disk: the work goes on, and it is written once there is room
@@ -378,6 +388,11 @@ class _Watch:
                 entry["checked"] = True
                 entry["notes"] = [*entry["notes"], f"its checks could not be made: {result.problem}"]
             return
+        told = None if self.request.once else self.unfinished.take(arrival, result.problem, time.time())
+        if told is not None:
+            if told:
+                self.tell(told)
+            return
         before = self.state.failure_of(arrival.name)
         tries = before["tries"] + 1 if before is not None and before["stamp"] == list(arrival.stamp) else 1
         self.state.put_failure(
@@ -390,7 +405,8 @@ class _Watch:
                 "tries": tries,
             }
         )
-        self.tell(f"! {arrival.name}: {result.problem}")
+        if before is None or tries == 1 or before["reason"] != result.problem:
+            self.tell(f"! {arrival.name}: {result.problem}")
 
     def _put_slice(self, result: _Result, look: Look) -> None:
         arrival, axis = result.job.arrival, look.axis
@@ -421,7 +437,8 @@ class _Watch:
             "stamp": list(arrival.stamp),
         }
         self.state.put_slice(entry)
-        self.tell(_slice_text(entry))
+        self.unfinished.since.pop(arrival.name, None)
+        self.tell(slice_text(entry))
 
     def _put_checks(self, result: _Result) -> None:
         arrival = result.job.arrival
@@ -472,18 +489,3 @@ class _Watch:
         )
         write_whole(self.request.folder / PICTURES / picture_name(arrival.name), look.picture)
         return look
-
-
-def _slice_text(entry: dict[str, Any]) -> str:
-    """Say what was made of a scan, in a line for a terminal."""
-    column = entry["axis_column"]
-    axis = "" if column is None else f", axis {column:.2f} ({entry['confidence']})"
-    first, last = entry["covered_deg"]
-    part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
-    late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
-    warnings = "".join(
-        f"\n! {entry['scan']}: {warning['title']}: {warning['text']}" for warning in entry["warnings"]
-    )
-    return (
-        f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{warnings}"
-    )

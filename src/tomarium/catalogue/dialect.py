@@ -110,6 +110,9 @@ class Dialect(Protocol):
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
 
+    def number_beside(self, key: ColumnElement[int], record: ColumnElement[int]) -> ColumnElement[float]:
+        """Return the number of a key of the record that another column tells; NULL where it has none."""
+
     def size_of_range(self, connection: Connection, key: int, bounds: Range, at_most: int) -> int:
         """Tell about how many records are in a range, no more than `at_most`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,11 +11,16 @@ import numpy as np
 
 from tomarium import formats
 from tomarium.atomic_files import write_json
-from tomarium.conversion.cast import convert_cast
+from tomarium.conversion.cast import CastReport, convert_cast
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
+from tomarium.pipeline.protocol.protocol import Item, Protocol
 from tomarium.pipeline.run.result_files import VOLUME
+from tomarium.pipeline.run.runner import Outcome
+from tomarium.steps.core.values import check
+from tomarium.steps.volume.cast import cast
+from tomarium.steps.volume.statistics import statistics
 
 FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     "tiff": ("tiff-volume", ".tif"),
@@ -58,6 +63,11 @@ class Export:
         """Name of the file in the record."""
         return f"volume_{self.dtype}{FORMATS[self.word][1]}"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the record's own volume: an OME-Zarr volume of whole numbers within limits that are given."""
+        return self.word == "zarr" and self.dtype != "float32" and self.low is not None
+
 
 def parse_export(text: str) -> Export:
     """Read what a user wants written.
@@ -99,6 +109,87 @@ def parse_export(text: str) -> Export:
             f"--output {text!r}: limits {words[2]} cannot be used; LOW must be below HIGH, and float32 has none"
         )
     return Export(words[0], dtype, low, high)
+
+
+def with_own_volume(protocol: Protocol, exports: Sequence[Export]) -> tuple[Protocol, tuple[Export, ...]]:
+    """Have a protocol end in the whole numbers that are wanted of the record's own volume.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What is to be done with the scan.
+    exports : sequence of Export
+        What the user wants written.
+
+    Returns
+    -------
+    protocol : Protocol
+        With the statistics of the values and their cast as its last items, where `Export.is_own` is wanted.
+    exports : tuple of Export
+        What is written besides the record's own volume.
+
+    Raises
+    ------
+    ParameterError
+        Something else is wanted besides, which needs the values.
+    """
+    own = [request for request in exports if request.is_own]
+    if not own:
+        return protocol, tuple(exports)
+    if len(exports) > 1:
+        raise ParameterError(
+            f"--output volume:zarr,{own[0].dtype},{own[0].low:g}:{own[0].high:g} makes the record's own volume of "
+            f"whole numbers, of which no other volume is written; leave out the other volumes, or leave out "
+            f"{own[0].low:g}:{own[0].high:g} so that the record keeps its values"
+        )
+    kept = [item for item in protocol.items if item.step not in (statistics, cast)]
+    limits = {"dtype": own[0].dtype, "low": own[0].low, "high": own[0].high}
+    return Protocol((*kept, Item(statistics), Item(cast, check(cast, limits)))), ()
+
+
+def demand_values(protocol: Protocol, exports: Sequence[Export]) -> None:
+    """Refuse to write a volume once more whose own numbers were cast.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What is to be done with the scan.
+    exports : sequence of Export
+        What is to be written besides the record's own volume.
+
+    Raises
+    ------
+    ParameterError
+        The protocol casts the slices.
+    """
+    if exports and any(item.step is cast for item in protocol.items):
+        raise ParameterError(
+            f"the protocol casts the slices to whole numbers, of which no other volume is written; leave out the step "
+            f"cast, or --output volume:{exports[0].word}"
+        )
+
+
+def note_own_volume(folder: Path, outcome: Outcome) -> None:
+    """Note in `exports.json` what became of the values of a volume that was cast as it was made.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the record.
+    outcome : Outcome
+        Of its run. Nothing is noted where the volume holds the values themselves.
+    """
+    layout, quality = outcome.plan.layout, outcome.provenance["quality"]
+    if layout.grey_range is None:
+        return
+    low, high = layout.grey_range["low"], layout.grey_range["high"]
+    step = (high - low) / int(np.iinfo(layout.dtype).max)
+    below, above, lost = (int(quality[f"cast.{name}"]) for name in ("below", "above", "not_finite"))
+    report = CastReport(
+        layout.dtype.name, low, high, layout.grey_range["unit"], "as given", step, below, above, lost, layout.values,
+        largest_error=step / 2,
+    )  # fmt: skip
+    _note(folder, {"file": VOLUME, "format": "ome-zarr", "type": report.dtype, **_told(report)})
 
 
 def export(
@@ -150,23 +241,27 @@ def export(
     else:
         limits = None if request.low is None or request.high is None else (request.low, request.high)
         dtype: Literal["uint8", "uint16"] = "uint8" if request.dtype == "uint8" else "uint16"
-        cast = convert_cast(
+        report = convert_cast(
             volume, path, dtype, limits, to=form, overwrite=True, constant=True, on_progress=on_progress
         )[1]
-        entry |= {
-            "low": cast.low,
-            "high": cast.high,
-            "unit": cast.unit,
-            "value": cast.formula,
-            "limits": cast.limits,
-            "below": cast.below,
-            "above": cast.above,
-            "voxels": cast.voxels,
-            "not_finite": cast.not_finite,
-            "largest_error": cast.largest_error,
-        }
+        entry |= _told(report)
     _note(folder, entry)
     return path
+
+
+def _told(report: CastReport) -> dict[str, Any]:
+    return {
+        "low": report.low,
+        "high": report.high,
+        "unit": report.unit,
+        "value": report.formula,
+        "limits": report.limits,
+        "below": report.below,
+        "above": report.above,
+        "voxels": report.voxels,
+        "not_finite": report.not_finite,
+        "largest_error": report.largest_error,
+    }
 
 
 def _metadata_without_run(volume: Volume) -> dict[str, Any]:

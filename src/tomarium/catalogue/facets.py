@@ -10,6 +10,7 @@ from typing import Final
 
 from tomarium.errors import ParameterError
 from tomarium.model import Record
+from tomarium.standards.panet import label_of
 
 # name in addresses → label for people
 FACETS: Final[dict[str, str]] = {
@@ -18,6 +19,7 @@ FACETS: Final[dict[str, str]] = {
     "facility": "Facility",
     "proposal": "Proposal",
     "taxon": "Taxon",
+    "holds": "Holds",
     "licence": "Licence",
     "year": "Year",
     "state": "State",
@@ -27,6 +29,17 @@ CATALOGUE: Final = "catalogue"
 """Facet of what was harvested from other catalogues: the title of its source."""
 HERE: Final = "here"
 """Value of that facet for the records of this catalogue, which no set of facets has."""
+NO_LICENCE: Final = "none stated"
+"""Value of the facet "licence" for records of this catalogue that state none."""
+HOLDS: Final[dict[str, str]] = {
+    "volume": "volume",
+    "projections": "projections",
+    "image": "image or map",
+    "mesh": "mesh, as for printing",
+    "table": "table",
+    "plain card": "card in plain words",
+}
+"""Values of the facet "holds" → words for people: kinds of parts that somebody looks for, and the card for pupils."""
 AS_MEASURED: Final = "instrument as measured"
 """Facet that nobody filters by: the instrument's name in the parameters, where the record is linked to another."""
 SERIES: Final = "series"
@@ -51,8 +64,12 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     tuple of (str, str)
         Names and values, sorted; a record may have several techniques.
     """
-    facets = {("year", str(record.created.year)), ("licence", record.licence)}
-    facets |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
+    facets = {("year", str(record.created.year)), ("licence", record.licence or NO_LICENCE)}
+    facets |= {("holds", part.kind) for part in record.parts if part.kind in HOLDS}
+    facets.add(("holds", "plain card" if record.card.told else ""))
+    facets |= {("technique", technique) for technique in record.techniques}
+    technique, labels = _text(record, "technique"), map(label_of, record.techniques)
+    facets.add(("technique", "" if technique.casefold() in map(str.casefold, labels) else technique))
     instrument, proposal, specimen = map(record.entity, ("instrument", "proposal", "specimen"))
     instrument_name, typed = instrument.name if instrument else "", _instrument(record)
     facets.add(("instrument", instrument_name or typed))

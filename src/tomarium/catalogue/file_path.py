@@ -11,6 +11,7 @@ from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.make_from_files import Tell, Wish, beside_slices, data_below, make_from_files
+from tomarium.catalogue.passed_over import in_one_line
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.series_records import file_moment, file_series, is_series
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, TomariumError
@@ -29,10 +30,13 @@ class Filed:
         Those that are in the catalogue now.
     problems : tuple of str
         What could not be filed, each with its reason.
+    passed_over : tuple of Path
+        Files of no known format, which are in no record.
     """
 
     records: tuple[Record, ...]
     problems: tuple[str, ...] = ()
+    passed_over: tuple[Path, ...] = ()
 
 
 def file_path(
@@ -78,7 +82,9 @@ def file_path(
         return Filed((file_moment(catalogue, path, checksums=checksums, reader=reader),))
     if is_series(path):
         return Filed(*file_series(catalogue, path, checksums=checksums, reader=reader))
-    return ingest_folders(catalogue, make_folders(path, wish, opener=opener, tell=tell), reader)
+    left: list[Path] = []
+    made = ingest_folders(catalogue, make_folders(path, wish, opener=opener, tell=tell, left=left), reader)
+    return replace(made, passed_over=tuple(left))
 
 
 def ingest_folders(
@@ -171,6 +177,7 @@ def make_folders(
                 left += beside_slices(path)
             return
     any_made, problems = False, []
+    left = [] if left is None else left
     below = data_below(path, opener, left)
     first = list(islice(below, 2))
     if len(first) > 1:  # one title is none of several
@@ -189,7 +196,8 @@ def make_folders(
         raise refused
     if not any_made and not problems:
         raise InputError(
-            f"{path}: holds no record, volume, scan or image; give one, or the folder above them"
+            f"{path}: holds no record, volume, scan or image{f', but {in_one_line(left, path)}' if left else ''}; give "
+            f"one, or the folder above them"
         )
     yield from problems
 

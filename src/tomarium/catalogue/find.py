@@ -51,7 +51,7 @@ from tomarium.catalogue.reader import (
     may_open,
     present,
 )
-from tomarium.catalogue.tables import LIVE, records, stale_records, totals
+from tomarium.catalogue.tables import LIVE, parameter_keys, records, stale_records, totals
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
@@ -458,8 +458,9 @@ def rows_at(connection: Connection, reader: Reader, places: Sequence[Place]) -> 
     -------
     dict of int to Row
         Number → columns of `record`; texts for the dialect's `description_of` and `words_of`; `open`: whether the
-        reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`,
-        `opens`, the day its files do, and `address` and `doi_there`, of its page and its DOI at the source.
+        reader may have the files; `energy_kev`, None where none is told; and of what was harvested `source`, the title
+        of its catalogue, `fetched_utc`, `opens`, the day its files do, and `address` and `doi_there`, of its page and
+        its DOI at the source.
     """
     statement = _rows_for(reader, connection.dialect.name)
     values = {"numbers": [place.number for place in places], "moment": present()}
@@ -469,8 +470,10 @@ def rows_at(connection: Connection, reader: Reader, places: Sequence[Place]) -> 
 @lru_cache(maxsize=256)
 def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
     """Write the question for a reader once: it takes as long as a page of SQLite's answer."""
+    energy = select(parameter_keys.c.number).where(parameter_keys.c.key == "energy_kev").scalar_subquery()
     statement = (
         select(records, may_open(reader, bindparam("moment", type_=Float)).label("open"))
+        .add_columns(dialect_named(dialect).number_beside(energy, records.c.number).label("energy_kev"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
         .add_columns(harvested.c.item["doi"].as_string().label("doi_there"))

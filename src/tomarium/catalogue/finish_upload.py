@@ -23,6 +23,7 @@ from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.catalogue.ingest import ingest, save
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.make_from_files import Wish, link_or_copy
+from tomarium.catalogue.passed_over import in_one_line
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.record_pictures import ask_for_pictures
@@ -339,10 +340,8 @@ def lay_out_upload(task: tuple[Path, Path, str]) -> dict[str, list[str]]:
     if left and len(folders) == 1 and len(left) <= MOST_LISTED:
         keep_others(folders[0], {str(file.relative_to(path)): file for file in left})
     elif left and folders:
-        named = ", ".join(str(file.relative_to(path)) for file in left[:3])
         problems.append(
-            f"{named}{f' and {len(left) - 3} more' if len(left) > 3 else ''}: of no known format, so they are in no "
-            f"record; send them with the one scan or volume that they belong to"
+            f"{in_one_line(left, path)}: in no record; send them with the one scan or volume that they belong to"
         )
     return {"folders": list(map(str, folders)), "problems": problems}
 

@@ -29,6 +29,7 @@ from tomarium.catalogue.index_rows import (
     save_records,
     save_shared,
 )
+from tomarium.catalogue.naming_lines import write_naming_lines
 from tomarium.catalogue.panosc_ranges import SEVERAL, tells_several
 from tomarium.catalogue.reader import HARVESTED
 from tomarium.catalogue.tables import LIVE
@@ -487,7 +488,7 @@ def _words(item: Item) -> str:
     techniques = (f"{label_of(id)} {id}" if label_of(id) != id else id for id in item.techniques)
     named = (item.instrument, item.facility, item.doi, item.identifier, item.licence)
     return "\n".join(
-        (", ".join(item.keywords), ", ".join(item.creators), ", ".join(techniques), *named, *shown)
+        (*write_naming_lines(item.keywords, item.creators), ", ".join(techniques), *named, *shown)
     )
 
 

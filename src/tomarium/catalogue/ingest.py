@@ -15,6 +15,7 @@ from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.index_rows import Entry, finite_numbers, forget_folder, save_records
 from tomarium.catalogue.known_records import KnownRecords, known_records
 from tomarium.catalogue.links import adopt_links
+from tomarium.catalogue.naming_lines import write_naming_lines
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_changes import note_change, note_if_unknown
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
@@ -243,8 +244,7 @@ def _words(record: Record) -> str:
     ]
     return "\n".join(
         [
-            ", ".join(record.keywords),
-            ", ".join(person.name for person in record.creators),
+            *write_naming_lines(record.keywords, (person.name for person in record.creators)),
             record.specimen,
             *(entity.searched for entity in record.entities),
             ", ".join(f"{label_of(technique)} {technique}" for technique in record.techniques),

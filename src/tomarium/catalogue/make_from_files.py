@@ -39,6 +39,8 @@ FEW_ROWS: Final = 32
 SEVERAL: Final = ("microscopy", "edax")
 """Formats whose files hold several images of one thing, which become one record."""
 MOST_IMAGES: Final = 64
+MANY_ALIKE: Final = 10
+"""Files of one ending in a folder that no format can read, which are then told as one thing and not opened singly."""
 Tell = Callable[[str, int, int], object]
 
 
@@ -259,7 +261,7 @@ def data_below(
     ------
     tuple
         A path, and what it holds or why it cannot be opened. Hidden files, and files of no known format, are passed
-        over; folders that hold nothing that can be opened are looked into.
+        over; folders that are no scan and no volume, such as those of a single picture, are looked into.
     """
     for child in sorted(path.iterdir()):
         if child.name.startswith(".") or child.is_symlink():
@@ -268,7 +270,8 @@ def data_below(
             continue  # a record
         if child.is_dir() and not any(child.iterdir()):
             continue
-        if not formats.recognise(child):
+        matches = formats.recognise(child)
+        if not matches or (child.is_dir() and not any(m.score for _, m in matches) and _holds_few(child)):
             if child.is_dir():
                 yield from data_below(child, opener, left)
             elif left is not None:
@@ -278,6 +281,12 @@ def data_below(
             yield child, opener(child)
         except TomariumError as problem:
             yield child, problem
+
+
+def _holds_few(folder: Path) -> bool:
+    """Tell whether files of no ending are so many that they are rather one thing that cannot be read."""
+    endings = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
+    return max(endings.values(), default=0) < MANY_ALIKE
 
 
 def beside_slices(folder: Path) -> list[Path]:

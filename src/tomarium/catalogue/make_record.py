@@ -14,7 +14,7 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
-from tomarium.catalogue.export import Export, export
+from tomarium.catalogue.export import Export, demand_values, export, note_own_volume
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.make_from_files import lay_out
 from tomarium.catalogue.record_folder import is_voxel_size
@@ -118,8 +118,10 @@ def make_record(
             f"--output volume:{exports[0].word} writes the volume once more, but the protocol ends without one; leave "
             f"it out, or add a step that reconstructs, such as fbp"
         )
+    demand_values(protocol, exports)
 
     def deliver(outcome: Outcome) -> None:
+        note_own_volume(place, outcome)
         for request in exports:
             export(place, request, on_progress)
         on_progress("file", 0, 1)

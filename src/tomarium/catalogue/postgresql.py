@@ -13,6 +13,7 @@ from tomarium.catalogue.postgresql_copy import one_of as one_of
 from tomarium.catalogue.postgresql_copy import without_nul
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
+from tomarium.catalogue.postgresql_numbers import number_beside as number_beside
 from tomarium.catalogue.postgresql_numbers import numbers_of as numbers_of
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range

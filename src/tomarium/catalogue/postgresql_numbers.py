@@ -147,6 +147,13 @@ def numbers_of(
     return np.fromstring(row[0] or "", np.int64, sep=","), np.fromstring(row[1] or "", np.float64, sep=",")
 
 
+def number_beside(key: ColumnElement[int], record: ColumnElement[int]) -> ColumnElement[float]:
+    """Return the number of a key of the record that another column tells; NULL where it has none."""
+    of = _PARAMETER.c
+    number: ColumnElement[Any] = of.numbers[func.array_position(of["keys"], cast(key, Integer))]
+    return select(number).where(of.record == record).scalar_subquery()
+
+
 def size_of_range(connection: Connection, key: int, bounds: Range, at_most: int) -> int:
     """Tell about how many records are in a range, by some thousand records of all times; `at_most` of a large part."""
     row_count_query = "SELECT reltuples FROM pg_class WHERE oid = 'parameter'::regclass"

@@ -19,6 +19,7 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
 from tomarium.catalogue.harvested_twice import other_titles
+from tomarium.catalogue.naming_lines import creators_in
 from tomarium.catalogue.question import Question
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import records
@@ -68,6 +69,11 @@ class Hit:
         Of what was harvested, the address of its page at the source; "" where none is told.
     doi : str
         Without "https://doi.org/"; "" where there is none.
+    creators : tuple of str
+        Names of those who made it, in their order; in an index that was made when names had commas between, all of
+        them as one text, until `tomarium index rebuild`.
+    energy_kev : float or None
+        Photon energy; None where none is told.
     """
 
     id: str
@@ -89,6 +95,8 @@ class Hit:
     also: tuple[str, ...] = ()
     address: str = ""
     doi: str = ""
+    creators: tuple[str, ...] = ()
+    energy_kev: float | None = None
 
 
 @dataclass(frozen=True)
@@ -164,8 +172,8 @@ def search(
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
         newest first.
     filters : Mapping of str to str or iterable of str, optional
-        Facet ("technique", "instrument", "facility", "licence", "year", "state") → a value, or several of which any
-        will do.
+        Facet ("technique", "instrument", "facility", "holds", "licence", "year", "state") → a value, or several of
+        which any will do.
     ranges : Mapping of str to str or iterable of str, optional
         Parameter ("pixel", "energy_kev" …) → "<1um", ">=20 keV", "0.5..1 um"; of several all must be met.
     companions : iterable of str
@@ -360,9 +368,9 @@ def _hit(
 ) -> Hit:
     # The description tells most; but where only a parameter or a keyword holds the words, that line is shown.
     dialect = dialect_of(connection)
-    text = dialect.description_of(row)
+    text, words = dialect.description_of(row), dialect.words_of(row)
     if terms and not mark(f"{row.title} {text}", terms):
-        text = next((line for line in dialect.words_of(row).split("\n") if mark(line, terms)), text)
+        text = next((line for line in words.split("\n") if mark(line, terms)), text)
     return Hit(
         id=row.id,
         title=row.title,
@@ -383,4 +391,6 @@ def _hit(
         also=also,
         address=(row.address or "") if row.source else "",
         doi=(row.doi_there or "") if row.source else row.doi,
+        creators=creators_in(words),
+        energy_kev=row.energy_kev,
     )

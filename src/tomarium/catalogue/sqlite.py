@@ -282,6 +282,12 @@ def numbers_of(
     return numbers_read["record"], numbers_read["number"]
 
 
+def number_beside(key: ColumnElement[int], record: ColumnElement[int]) -> ColumnElement[float]:
+    """Return the number of a key of the record that another column tells; NULL where it has none."""
+    of = parameters.c
+    return select(of.number).where(of.key == key, of.record == record).scalar_subquery()
+
+
 def size_of_range(connection: Connection, key: int, bounds: Range, at_most: int) -> int:
     """Count the records in a range, no more than `at_most`."""
     of, record, conditions = in_ranges([(key, bounds)], by_size=True, name="sized")

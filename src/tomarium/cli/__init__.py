@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 done with warnings (doctor); 2 wrong usage or input; 3 int
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ from tomarium.errors import TomariumError, TomariumWarning
 
 INTERRUPTED: Final = 3
 WRONG: Final = 2
+OBJECTS_OF_IMPORTS: Final = 150_000
+"""What the imports of a command make at most, of the kind that is looked at for garbage."""
 
 
 def commands(only: str | None = None) -> dict[str, click.Command]:
@@ -67,7 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     interrupts.install()
     warnings.showwarning = _show_warning
-    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
+    _collect_later()
+    code = execute(list(sys.argv[1:] if arguments is None else arguments))
+    gc.freeze()  # else Python looks for garbage among all there is before it leaves
+    sys.exit(code)
+
+
+def _collect_later() -> None:
+    """Put the first collection of garbage off: while modules are imported, each finds none and looks at more."""
+    usual = gc.get_threshold()
+
+    def collect_as_usual(phase: str, info: dict[str, int]) -> None:
+        gc.callbacks.remove(collect_as_usual)
+        gc.set_threshold(*usual)
+
+    gc.callbacks.append(collect_as_usual)
+    gc.set_threshold(OBJECTS_OF_IMPORTS, *usual[1:])
 
 
 def execute(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from tomarium.cli import executor_options, interrupts, scan_options, show, super
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
     from tomarium.beamtime.batch_plan import Batch, BatchPlan
+    from tomarium.catalogue.chosen_run import ChosenRun
+    from tomarium.model import Scan
     from tomarium.pipeline.protocol.choice import Choice
 
 
@@ -168,7 +171,7 @@ def _batch(
     from tomarium.beamtime.log_file import MachineLog
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record, protocol_like
-    from tomarium.catalogue.export import parse_export
+    from tomarium.catalogue.export import parse_export, with_own_volume
 
     executor = executor_options.resolve(executor, opening)
     name, beamtime = folder.resolve().name, opening.in_use.folder
@@ -183,23 +186,27 @@ def _batch(
     # A wrong word is told before any scan is opened.
     choice.protocol(base=None if like is None else protocol_like(like))
     row_range, volume = scan_options.parse_rows(rows), choice.told("volume")
+    wanted = () if volume is None else (parse_export(volume),)
     wishes = choice.instructions.run if choice.instructions else {}
     how = Making(
         folder=place,
         executor=executor,
         memory=memory or choice.told("memory"),
-        exports=() if volume is None else (parse_export(volume),),
+        exports=tuple(request for request in wanted if not request.is_own),
         force=force,
         slice_only="slice" in wishes and "whole" not in wishes,
         slice_row=wishes.get("slice"),
     )
+
+    def choose(scan: Scan) -> ChosenRun:
+        chosen = chosen_run(scan, choice, like=like, rows=row_range, axis=not each_axis and axis_from is None)
+        return replace(chosen, protocol=with_own_volume(chosen.protocol, wanted)[0])
+
     return Batch(
         scans=tuple(scans),
         how=how,
         open=opening.open,
-        choose=lambda scan: chosen_run(
-            scan, choice, like=like, rows=row_range, axis=not each_axis and axis_from is None
-        ),
+        choose=choose,
         listed=listed is not None,
         anew=redo,
         axis_from=None if axis_from is None else named(axis_from, below, folder),

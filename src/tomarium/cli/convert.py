@@ -58,8 +58,9 @@ def command(
     is converted home again.
 
     With --dtype, a volume is cast between limits that are stated in OUT or in OUT.json, so that values come back
-    within half a step; auto takes the percentiles 0.01 and 99.99 inside the circle. It is then read back and compared,
-    and only then --remove-source removes it. `tomarium recad` does the same by its name in tomodata.
+    within half a step; auto takes the percentiles 0.01 and 99.99 inside the circle for 16 bits, and 0.1 and 99.9 for 8.
+    It is then read back and compared, and only then --remove-source removes it. `tomarium recad` does the same by its
+    name in tomodata.
 
     \b
     tomarium convert scan.h5 scan.nx

@@ -62,6 +62,7 @@ def command(
     """
     from tomarium import formats
     from tomarium.catalogue.make_record import again_of
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.kernels.denoising import FILTERS
     from tomarium.model import Volume
     from tomarium.pipeline.denoise.denoise import tune, write_denoised
@@ -72,7 +73,7 @@ def command(
         )
     volume = formats.open(path)
     if not isinstance(volume, Volume):
-        raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+        raise InputError(no_volume(path, volume))
     tell = show.progress()
     kind: Filter = "gaussian" if method == "gaussian" else "tv"
     account: dict[str, object] = {"chosen_by": "given by the user"}

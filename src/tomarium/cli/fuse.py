@@ -90,6 +90,7 @@ def command(
     from tomarium.catalogue.fused_record import make_fused_record
     from tomarium.catalogue.fusion_sources import find_sources
     from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
 
     phase_names = _read_names(names)
@@ -110,7 +111,7 @@ def command(
     )
     opened_volume = formats.open(path, pixel_m=pixel_volume)
     if not isinstance(opened_volume, Volume):
-        raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+        raise InputError(no_volume(path, opened_volume))
     _, report = make_fused_record(
         opened_volume, path, sources, folder, names=phase_names, title=title, tell=show.progress()
     )

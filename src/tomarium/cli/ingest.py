@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     help="Draw the pictures of each record now; `tomarium worker` does it otherwise.",
 )
 @scan_options.opening
+@click.option("--json", "as_json", is_flag=True, help="Print what was filed and passed over for machines.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -57,6 +58,7 @@ def command(
     copy: bool,
     pictures: bool,
     opening: scan_options.Opening,
+    as_json: bool,
 ) -> None:
     """File what is at PATH in the catalogue; filing it again brings it up to date.
 
@@ -70,7 +72,8 @@ def command(
     of a raw scan) are drawn once, by `tomarium worker` or at once with --pictures, and again where its data changed.
 
     A record with a file that is missing or was changed, or with a link in it, is refused and named; the others are
-    filed, and it leaves with exit code 2.
+    filed, and it leaves with exit code 2. Files of no known format in a folder (notes, log files) are in no record: how
+    many of which endings is told at the end, and --json lists them; the exit code is that without them.
 
     \b
     tomarium ingest records/tooth
@@ -81,6 +84,7 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.file_path import file_path
     from tomarium.catalogue.make_from_files import Wish
+    from tomarium.catalogue.passed_over import in_one_line
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
     from tomarium.errors import InputError
@@ -88,6 +92,7 @@ def command(
 
     problems: list[str] = []
     notes: list[str] = []
+    passed_over: dict[Path, tuple[Path, ...]] = {}
     served = f" {shlex.quote(str(catalogue))}" if isinstance(catalogue, Path) else ""
     filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
@@ -98,13 +103,15 @@ def command(
                     opened, path, wish, opener=opening.open, checksums=checksums, tell=show.progress()
                 )
                 for record in filed.records:
-                    click.echo(f"{record.id}: {record.title}")
+                    if not as_json:
+                        click.echo(f"{record.id}: {record.title}")
                     if title not in ("", record.title) and (path / FILENAME).is_file():
                         notes.append(
                             f"{record.id}: has a title already, which it keeps; change it with: tomarium edit "
                             f"{record.id} --title {shlex.quote(title)}"
                         )
                 problems += filed.problems
+                passed_over[path] = filed.passed_over
                 filed_records += filed.records
             except InputError as problem:
                 if len(paths) == 1:
@@ -116,5 +123,17 @@ def command(
             click.echo(f"in the catalogue {opened.name}; look at it: tomarium serve{served}", err=True)
         for record in filed_records if pictures else ():
             problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
+    for path, files in passed_over.items():
+        if files:
+            click.echo(show.line(f"passed over in {path}: {in_one_line(files, path)}"), err=True)
     show.warnings([*problems, *notes])
+    if as_json:
+        show.as_json(
+            {
+                "records": [{"id": record.id, "title": record.title} for record in filed_records],
+                "passed_over": [str(file) for files in passed_over.values() for file in files],
+                "problems": problems,
+                "notes": notes,
+            }
+        )
     context.exit(2 if problems else 1 if notes else 0)

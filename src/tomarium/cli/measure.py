@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +11,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +76,8 @@ def command(
     resolution  with --other: Fourier ring correlation, half-bit criterion
 
     Of a SCAN, 9 slices are reconstructed by the protocol, and measured as the slices of a volume; resolution is that at
-    which the even and the odd views agree, each with half of the views. A volume has no need of a protocol.
+    which the even and the odd views agree, each with half of the views. A volume has no need of a protocol. With
+    --other it is said where the runs of the two volumes do not tell that they are halves of one scan.
 
     With --objects, VOLUME holds labels, such as `tomarium segment` writes. An object is what touches by a face, an edge
     or a corner and has one label. Told are volume, equivalent diameter, surface, sphericity, axes of inertia, box,
@@ -91,6 +95,7 @@ def command(
     tomarium measure vessels.ome.zarr --objects --skeleton -o vessels.csv
     """
     from tomarium.model import Scan
+    from tomarium.pipeline.measure.halves import doubts_of_halves
     from tomarium.pipeline.measure.measure import as_data, measure
 
     opened = opening.open(path)
@@ -112,9 +117,14 @@ def command(
     if output is not None or skeleton or smallest > 1:
         raise click.UsageError("--output, --smallest and --skeleton go with --objects")
     second = None if other is None else _volume(other, opening)
-    _print_measurement(
-        volume, as_data(volume, measure(volume, second, whole=whole, tell=show.progress())), as_json
-    )
+    measurement = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))
+    doubts = () if other is None else doubts_of_halves(_run_of(path), _run_of(other))
+    if measurement["halves"] is not None:
+        measurement["halves"] |= {"doubts": list(doubts)}
+        if doubts:
+            measurement["halves"]["criterion"] = "half-bit, of two volumes"
+    _print_measurement(volume, measurement, as_json)
+    show.warnings(doubts)
 
 
 def _print_measurement(volume: Volume, measurement: dict[str, Any], as_json: bool) -> None:
@@ -199,18 +209,28 @@ def _measure_objects(
         click.echo(f"  {file}")
 
 
+def _run_of(path: Path) -> Mapping[str, Any] | None:
+    """Read what made a volume; None where no record of it, or no run, is known."""
+    from tomarium.catalogue.make_record import read_provenance
+    from tomarium.errors import FormatError
+
+    place = path_or_record(path)
+    for folder in (place, place.absolute().parent):
+        with suppress(FormatError):
+            return read_provenance(folder)
+    return None
+
+
 def _volume(path: Path, opening: scan_options.Opening) -> Volume:
     return _as_volume(path, opening.open(path))
 
 
 def _as_volume(path: Path, opened: Scan | Image) -> Volume:
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
 
     if not isinstance(opened, Volume):
-        raise InputError(
-            f"{path} holds no volume (z, y, x), but something of shape {opened.shape}; reconstruct a scan with "
-            f"`tomarium run`, and look at images with `tomarium info`"
-        )
+        raise InputError(no_volume(path, opened))
     return opened
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tomarium.catalogue.catalogue import Catalogue
     from tomarium.catalogue.keep_mesh import Target
     from tomarium.catalogue.mesh_files import About
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
     from tomarium.pipeline.mesh.body import Wish
 
@@ -134,7 +135,7 @@ def open_source(
         path, record_id = folder_of_record(source, body_options.catalogue), source
     volume = opening.open(path)
     if not isinstance(volume, Volume):
-        raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+        raise InputError(no_volume(source, volume))
     if body_options.voxel is not None:
         volume = with_voxel(volume, read_mm(body_options.voxel, "--voxel") * 1e-3)
     if (path / FILENAME).is_file():

@@ -20,7 +20,8 @@ from tomarium.cli.convert import cast_volume
 @click.option(
     "--limits",
     metavar="auto|A:B",
-    help="Values that become 0 and the greatest number; auto, the default, takes percentiles inside the circle.",
+    help="Values that become 0 and the greatest number; auto, the default, takes percentiles inside the circle: "
+    "0.01 and 99.99 for 16 bits, 0.1 and 99.9 for 8.",
 )
 @click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")

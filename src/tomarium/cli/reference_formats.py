@@ -156,12 +156,16 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr",
          "tomarium run projections/ --angles 0:180:721 --domain attenuation"),
         ("A folder of projections looks alike: flats, darks or angles beside the files, names that say "
-         "projections, or angles that are given, make it a scan. Where nothing says what it is, it is taken for "
-         "slices, which is noted.",),
+         "projections, or `--angles`, `--flats`, `--darks` or `--domain`, make it a scan. Where nothing says what it "
+         "is, it is taken for slices, and every command says so.",),
     ),
     "tiff-volume": (
-        ("tomarium info volume.tif", "tomarium convert volume.ome.zarr volume.tif"),
-        ("A voxel size that is not in µm or the like is in px, and marked uncalibrated.",),
+        ("tomarium info volume.tif", "tomarium convert volume.ome.zarr volume.tif",
+         "tomarium run stack.tif --angles 0:180:721 --flats flats.tif --darks darks.tif"),
+        ("A voxel size that is not in µm or the like is in px, and marked uncalibrated.",
+         "A file whose description tells no voxel size may hold projections: a name that says so, a series of times, "
+         "or `--angles`, `--flats`, `--darks` or `--domain` make it a scan. Where nothing says what it is, it is taken "
+         "for slices, and every command says so."),
     ),
     "txrm": (
         ("tomarium info scan.txrm", "tomarium convert scan.txrm scan.nx"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH]]",
     help="Folder to make; SCAN's name and '_record' by default. Given again as volume:FORMAT, the volume is written "
     "once more into it: tiff, hdf5, vol, mrc, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the values LOW:HIGH "
-    "as least and greatest number, by default the limits of `tomarium convert --dtype`.",
+    "as least and greatest number, by default the limits of `tomarium convert --dtype`. volume:zarr with a whole type "
+    "and LOW:HIGH is the record's own volume: only these numbers are written, in half or a quarter of the space.",
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
@@ -82,6 +82,7 @@ def command(
     tomarium run scan.h5
     tomarium run scan.h5 --step paganin --step remove_stripes --set paganin.delta_beta=300
     tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
+    tomarium run scan.h5 --output volume:zarr,uint16,-0.5:3
     tomarium run scan.h5 --crop auto
     tomarium run scan.h5 -p protocol.txt
     tomarium run second.h5 --like first_record
@@ -92,7 +93,7 @@ def command(
     """
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record
-    from tomarium.catalogue.export import parse_export
+    from tomarium.catalogue.export import parse_export, with_own_volume
     from tomarium.catalogue.make_record import make_record, repeat_record
     from tomarium.executors import find_executor
     from tomarium.executors.resources import resources_for
@@ -156,10 +157,11 @@ def command(
         show.warnings(chosen.warnings)
         for line in chosen.told:
             click.echo(show.line(line), err=dry_run)
+        protocol, exports = with_own_volume(chosen.protocol, exports)
         if dry_run:
             place = output or Path(f"{chosen.scan.name}_record")
             plan_made = plan(
-                chosen.protocol,
+                protocol,
                 chosen.scan,
                 resources_for(
                     find_executor(executor), place, memory or choice.told("memory"), device, device_memory
@@ -171,7 +173,7 @@ def command(
             return 0
         outcome = make_record(
             chosen.scan,
-            chosen.protocol,
+            protocol,
             output,
             memory=memory or choice.told("memory"),
             rows=chosen.rows,
@@ -191,17 +193,17 @@ def command(
         if "delta_beta" in item["parameters"]
     )
     assert outcome.folder is not None
-    _tell_casts(outcome.folder, {export.name for export in exports})
+    _tell_casts(outcome.folder)
     show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0
 
 
-def _tell_casts(folder: Path, names: Container[str]) -> None:
-    """Say between which limits the volume was cast into each file that was asked for, and what lay beyond."""
+def _tell_casts(folder: Path) -> None:
+    """Say between which limits the volume was cast into each file, and what lay beyond."""
     from tomarium.catalogue.export import exports_of
 
     for entry in exports_of(folder):
-        if entry["file"] in names and "voxels" in entry:
+        if "voxels" in entry:
             below, above = (f"{100 * entry[side] / entry['voxels']:.3g} %" for side in ("below", "above"))
             click.echo(
                 f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from tomarium.cli import show
 from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 from tomarium.model import Image, Scan
@@ -66,7 +67,7 @@ class Opening:
         return tuple(word for name, value in pairs for word in (f"--{name}", str(value)))
 
     def open(self, path: Path) -> Scan | Image:
-        """Open a scan or an image.
+        """Open a scan or an image, and say where nothing told which of both it is.
 
         Parameters
         ----------
@@ -86,8 +87,12 @@ class Opening:
             What the user tells of it cannot be.
         """
         import tomarium.formats as formats
+        from tomarium.formats.format import TAKEN_FOR
 
-        return formats.open(path_or_record(path), **self.arguments)
+        opened = formats.open(path_or_record(path), **self.arguments)
+        if TAKEN_FOR in opened.metadata:
+            show.warnings([f"{path}: {opened.metadata[TAKEN_FOR]}"])
+        return opened
 
     def open_scan(self, path: Path) -> Scan:
         """Open a scan.

@@ -15,6 +15,8 @@ from tomarium.cli.catalogue_place import PLACE
 from tomarium.errors import ParameterError
 from tomarium.standards.identifiers import doi_address
 
+_NAMED = 3  # of more than so many creators the first is named
+
 
 @click.command("search")
 @click.argument("words", nargs=-1)
@@ -23,8 +25,9 @@ from tomarium.standards.identifiers import doi_address
     "filters",
     metavar="FACET=VALUE",
     multiple=True,
-    help="Only those with this technique, instrument, facility, licence, year, state or catalogue; of one facet any "
-    "will do.",
+    help="Only those with this technique, instrument, facility, proposal, taxon, licence (or 'none stated'), year, "
+    "state or catalogue, or by what they hold: volume, projections, image, mesh, table or 'plain card'; of one facet "
+    "any will do.",
 )
 @click.option(
     "--range",
@@ -75,6 +78,8 @@ def command(
     tomarium search tooth
     tomarium search '"quartz vein"' ESRF --limit 5
     tomarium search bone --range 'pixel<1um' --range 'energy=20..60keV' --filter year=2026
+    tomarium search Devonian --filter holds=mesh --filter licence=CC0-1.0 --range 'voxel<5um'
+    tomarium search --filter 'licence=none stated'
     tomarium search "layered intrusion" --with eds --with ct
     """
     from tomarium.catalogue.catalogue import open_catalogue
@@ -103,6 +108,11 @@ def command(
         click.secho(hit.title, bold=True, nl=False)
         size = units.show(hit.bytes, "B", 3) if hit.bytes or not hit.source else ""
         click.echo(f"  {hit.id}  {hit.created[:10]}  {size}")
+        others = f" and {len(hit.creators) - 1} more" if len(hit.creators) > _NAMED else ""
+        names = "; ".join(hit.creators[: 1 if others else _NAMED]) + others
+        energy = "" if hit.energy_kev is None else units.show(hit.energy_kev, "keV")
+        if names or energy:
+            click.echo(f"  {'  '.join(filter(None, (names, energy)))}")
         if hit.fetched is not None:
             also = f"; also in {', '.join(hit.also)}" if hit.also else ""
             click.echo(

@@ -101,12 +101,13 @@ def command(
     tomarium segment volume.tif phases.tif --method multi-otsu --classes 4
     tomarium segment volume.tif phases.ome.zarr --method forest --painted points.csv
     """
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
     from tomarium.pipeline.segment.segment import as_data, segment
 
     volume = opening.open(path)
     if not isinstance(volume, Volume):
-        raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
+        raise InputError(no_volume(path, volume))
     is_record = not target.suffix
     if is_record and target.exists():
         raise InputError(f"{target}: exists already; give another name for the record")

@@ -26,8 +26,9 @@ from tomarium.kernels.quantise import quantise
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
-PERCENTILES: Final = 0.01, 99.99
-"""Percent of the voxels below the lower limit and below the upper one, where none are given."""
+PERCENTILES: Final = {"uint8": (0.1, 99.9), "uint16": (0.01, 99.99)}
+"""Percent of the voxels below the lower limit and below the upper one, where none are given: closer together for 8
+bits, whose few levels would be spent on few voxels."""
 
 FEWEST_VOXELS: Final = 20_000_000
 """Voxels at least that the limits are taken from, in whole slices evenly over the volume."""
@@ -114,8 +115,8 @@ def convert_cast(
 ) -> tuple[Converted, CastReport]:
     """Write a volume in 8 or 16 bits, slab by slab, and read it back.
 
-    1. Where no limits are given, they are the percentiles 0.01 and 99.99 of the voxels inside the inscribed circle, of
-       whole slices evenly over the volume, 20 million voxels at least.
+    1. Where no limits are given, they are percentiles of the voxels inside the inscribed circle, 0.01 and 99.99 for 16
+       bits and 0.1 and 99.9 for 8, of whole slices evenly over the volume, 20 million voxels at least.
     2. number = floor((value - low) / (high - low) · most + 1/2), clipped to 0 … most, most 255 or 65535.
     3. Every voxel is read back and compared; the source is left as it is.
 
@@ -135,7 +136,7 @@ def convert_cast(
     say = on_progress or (lambda stage, done, total: None)
     source = "as given"
     if limits is None:
-        limits, source = auto_limits(opened, say, constant=constant)
+        limits, source = auto_limits(opened, say, PERCENTILES[dtype], constant=constant)
     low, high = limits
     step = (high - low) / np.iinfo(dtype).max
     grey_range = {"low": low, "high": high, "unit": opened.unit}
@@ -201,14 +202,18 @@ def _voxels(volume: Volume) -> int:
 
 
 def auto_limits(
-    volume: Volume, say: Callable[[str, int, int], None], *, constant: bool = False
+    volume: Volume,
+    say: Callable[[str, int, int], None],
+    percentiles: tuple[float, float],
+    *,
+    constant: bool = False,
 ) -> tuple[tuple[float, float], str]:
     """Return the limits of a cast where none are given, and where they come from in words."""
     depth, rows, columns = volume.shape
     count = min(depth, max(1, -(-FEWEST_VOXELS // (rows * columns))))
     planes = np.unique(np.linspace(0, depth - 1, count).round().astype(int)).tolist()
     values = grey_values(volume.data, planes=planes, tell=lambda done, total: say("limits", done, total))
-    low, high = (values.percentile(percent) for percent in PERCENTILES)
+    low, high = (values.percentile(percent) for percent in percentiles)
     if not low < high and constant:
         return (low, low + 1.0), f"a constant volume: its value and 1 {volume.unit} more".rstrip()
     if not low < high:
@@ -217,7 +222,7 @@ def auto_limits(
         )
     where = " inside the circle" if rows == columns else ""
     source = (
-        f"percentiles {PERCENTILES[0]:g} and {PERCENTILES[1]:g}{where} of {len(planes)} of {depth} slices"
+        f"percentiles {percentiles[0]:g} and {percentiles[1]:g}{where} of {len(planes)} of {depth} slices"
     )
     return (low, high), source
 

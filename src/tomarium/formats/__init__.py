@@ -63,6 +63,8 @@ so that the scan can be opened again."""
 
 # Formats of frames in order of which the first need not be the angle.
 _UNSAID = ("tiff",)
+_SLICES = ("tiff-slices", "tiff-volume")
+"""Formats of volumes that are projections, as `tiff` reads them, where a user tells what only those have."""
 
 __all__ = ["Format", "Match", "formats", "open", "recognise", "trusting"]
 
@@ -260,7 +262,11 @@ def _open(place: Path, as_format: str | None, paths_named: _Named, values: dict[
         scan = _open_by_paths(place, as_format, paths_named, values.pop("angles_deg", None))
     else:
         opened = _page_as_image(
-            place, _open_by_format(place, as_format, paths_named.entry), as_format, paths_named, values
+            place,
+            _open_by_format(place, as_format, paths_named.entry, _tells_scan(paths_named, values)),
+            as_format,
+            paths_named,
+            values,
         )
         if isinstance(opened, Image):
             if paths_named.angles is not None:
@@ -378,13 +384,19 @@ def _open_by_paths(
     )
 
 
-def _open_by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
+def _tells_scan(paths_named: _Named, values: Mapping[str, Any]) -> bool:
+    """Tell whether a user named what only projections have."""
+    named = (paths_named.angles, paths_named.flats, paths_named.darks, paths_named.domain, paths_named.axes)
+    return "angles_deg" in values or any(text is not None for text in named)
+
+
+def _open_by_format(place: Path, as_format: str | None, entry: str | None, is_scan: bool) -> Scan | Image:
     with held_open(place):
-        return _opened(place, as_format, entry)
+        return _opened(place, as_format, entry, is_scan)
 
 
-def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
-    form, match = _choose(place, recognise(place), as_format)
+def _opened(place: Path, as_format: str | None, entry: str | None, is_scan: bool) -> Scan | Image:
+    form, match = _choose(place, recognise(place), as_format, is_scan)
     if entry is not None:
         entry_found = next((name for name in match.entries if name.strip("/") == entry.strip("/")), None)
         if entry_found is None:
@@ -396,7 +408,7 @@ def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Ima
 
 
 def _choose(
-    place: Path, matches: tuple[tuple[Format, Match], ...], as_format: str | None
+    place: Path, matches: tuple[tuple[Format, Match], ...], as_format: str | None, is_scan: bool = False
 ) -> tuple[Format, Match]:
     if as_format is not None:
         if as_format not in formats():
@@ -410,4 +422,6 @@ def _choose(
     cut = next((match.why for _, match in matches if not match.score and looks_truncated(match.why)), None)
     if cut is not None:  # another moment's answer would be that of a file half-written
         raise FormatError(cut if cut.startswith(f"{place}: ") else f"{place}: {cut}")
+    if is_scan and chosen[0][0].name in _SLICES:
+        return next((pair for pair in chosen if pair[0].name == "tiff"), chosen[0])
     return chosen[0]

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tomarium.model import Image, Scan
+
+ASSUMED: Final = 0.35
+"""Score of a volume that nothing calls one: a scan, where its user tells what only projections have."""
+TAKEN_FOR: Final = "taken_for"
+"""Key of a volume's metadata: that it was assumed to be one, and what tells that it is a scan."""
 
 
 @dataclass(frozen=True)

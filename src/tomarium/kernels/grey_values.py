@@ -164,7 +164,7 @@ def _range(drawn: NDArray[np.float32], minimum: float, maximum: float) -> tuple[
 def _inside(
     plane: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
 ) -> NDArray[np.float32]:
-    values = counted_values(plane, first, last)
+    values: NDArray[np.float32] = counted_values(plane, first, last)
     return values[np.isfinite(values)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,20 @@ from tomarium.compiled import Engine, extension, level, takes_compiled
 _ROWS: Final = 64
 
 
-def halve(block: NDArray[np.float32], out: NDArray[np.float32], *, engine: Engine = "auto") -> None:
+TYPES: Final = (np.dtype(np.float32), np.dtype(np.uint16), np.dtype(np.uint8))
+"""Types of a voxel that are halved here."""
+
+
+def halve(block: NDArray[Any], out: NDArray[Any], *, engine: Engine = "auto") -> None:
     """Halve a block along each axis by the mean of 2 × 2 × 2 voxels.
 
     Parameters
     ----------
-    block : array of float32, shape (2 z, 2 y, 2 x)
+    block : array of one of `TYPES`, shape (2 z, 2 y, 2 x)
         C-contiguous for the compiled kernel; any other block is taken by NumPy.
-    out : array of float32, shape (z, y, x)
-        Filled; C-contiguous. A NaN makes the voxel it belongs to NaN.
+    out : array of that type, shape (z, y, x)
+        Filled; C-contiguous. A NaN makes the voxel it belongs to NaN; whole numbers are rounded to the nearest, halves
+        to the even one.
     engine : {"auto", "native", "reference"}
         Compiled kernel, or NumPy, with the same bits; "auto" takes the compiled one where it is there.
 
@@ -52,16 +57,18 @@ def halve(block: NDArray[np.float32], out: NDArray[np.float32], *, engine: Engin
         list(pool.map(some, [range(k, depth, count) for k in range(count)]))
 
 
-def _halve_planes(block: NDArray[np.float32], out: NDArray[np.float32], part: range, high: int) -> None:
+def _halve_planes(block: NDArray[Any], out: NDArray[Any], part: range, high: int) -> None:
     """Halve two planes at a time: what is added lies in the processor's cache or near it."""
     wide, rows = block.shape[2], block.shape[1]
     tall, flat = np.empty((high, wide), np.float32), np.empty((high // 2, wide), np.float32)
+    mean = np.empty((high // 2, wide // 2), np.float32)
     for z in part:
         for first in range(0, rows, high):
             last = min(first + high, rows)
             sums, halves = tall[: last - first], flat[: (last - first) // 2]
-            np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums)
+            np.add(block[2 * z, first:last], block[2 * z + 1, first:last], out=sums, dtype=np.float32)
             np.add(sums[0::2], sums[1::2], out=halves)
-            target = out[z, first // 2 : last // 2]
+            target = mean[: len(halves)]
             np.add(halves[:, 0::2], halves[:, 1::2], out=target)
             target *= np.float32(0.125)
+            out[z, first // 2 : last // 2] = target if out.dtype.kind == "f" else np.rint(target, out=target)

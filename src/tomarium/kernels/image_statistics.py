@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.compiled import Engine, extension, level, takes_compiled
+
+TYPES: Final = (np.dtype(np.float32), np.dtype(np.uint16), np.dtype(np.uint8))
+"""Types of a value that are counted without a copy."""
 
 MOST_BINS: Final = 2048
 """Bins of the compiled histogram."""
@@ -78,7 +81,7 @@ def counted_columns(rows: int, columns: int, *, disc: bool) -> tuple[NDArray[np.
 
 
 def moments(
-    image: NDArray[np.float32],
+    image: NDArray[Any],
     first: NDArray[np.int32],
     last: NDArray[np.int32],
     *,
@@ -88,7 +91,7 @@ def moments(
 
     Parameters
     ----------
-    image : array of float32, shape (y, x)
+    image : array of one of `TYPES`, shape (y, x)
         C-contiguous.
     first, last : array of int32, shape (y,)
         Columns first to last - 1 of each row count.
@@ -117,7 +120,7 @@ def moments(
 
 
 def histogram(
-    image: NDArray[np.float32],
+    image: NDArray[Any],
     first: NDArray[np.int32],
     last: NDArray[np.int32],
     exponent: int,
@@ -130,7 +133,7 @@ def histogram(
 
     Parameters
     ----------
-    image : array of float32, shape (y, x)
+    image : array of one of `TYPES`, shape (y, x)
         C-contiguous.
     first, last : array of int32, shape (y,)
         Columns first to last - 1 of each row count.
@@ -167,21 +170,19 @@ def histogram(
     return counts
 
 
-def counted_values(
-    image: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
-) -> NDArray[np.float32]:
+def counted_values(image: NDArray[Any], first: NDArray[np.int32], last: NDArray[np.int32]) -> NDArray[Any]:
     """Return the values of part of an image, finite or not.
 
     Parameters
     ----------
-    image : array of float32, shape (y, x)
+    image : array, shape (y, x)
         The image.
     first, last : array of int32, shape (y,)
         Columns first to last - 1 of each row count.
 
     Returns
     -------
-    array of float32, shape (value,)
+    array of its type, shape (value,)
         Row by row.
     """
     column = np.arange(image.shape[1])

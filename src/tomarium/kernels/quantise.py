@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,23 @@ _SMALL: Final = 1 << 16
 """Values at least for each thread; fewer are done before another one has begun."""
 
 
+@dataclass
+class Beyond:
+    """How many values have no number of their own.
+
+    Attributes
+    ----------
+    below, above : int
+        Values below the lower limit and above the upper one; they became 0 and the greatest number.
+    not_finite : int
+        NaN and infinity.
+    """
+
+    below: int = 0
+    above: int = 0
+    not_finite: int = 0
+
+
 def quantise(
     values: NDArray[Any],
     low: float,
@@ -28,6 +46,7 @@ def quantise(
     dtype: Any,
     *,
     out: NDArray[Any] | None = None,
+    beyond: Beyond | None = None,
     engine: Engine = "auto",
     threads: int | None = None,
 ) -> NDArray[Any]:
@@ -46,6 +65,8 @@ def quantise(
         Type of the numbers.
     out : array of that type, of the shape of `values`, optional
         Where the numbers go; C-contiguous.
+    beyond : Beyond, optional
+        What lies beyond the limits is added to it.
     engine : {"auto", "native", "reference"}
         Compiled kernel, or NumPy, with the same numbers; "auto" takes the compiled one where it is there.
     threads : int, optional
@@ -79,13 +100,25 @@ def quantise(
     suits = values.dtype in (np.float32, np.float64) and values.dtype.isnative and values.flags.c_contiguous
     if takes_compiled(engine, "quantise") and suits:
         thread_count = max(1, min(threads or processors(), flat.size // _SMALL))
-        extension().quantise(flat, low, scale, numbers, thread_count, level())
+        counts = np.zeros(0 if beyond is None else 3, np.int64)
+        extension().quantise(flat, low, high, scale, numbers, counts, thread_count, level())
+        if beyond is not None:
+            _add(beyond, counts.tolist())
         return out
     scratch = np.empty(min(_BLOCK, flat.size))
     for first in range(0, flat.size, _BLOCK):
         block = flat[first : first + _BLOCK]
         _quantise_block(block, low, scale, scratch[: block.size], numbers[first : first + _BLOCK])
+        if beyond is not None:
+            counted = (block < low, block > high, ~np.isfinite(block))
+            _add(beyond, [int(np.count_nonzero(one)) for one in counted])
     return out
+
+
+def _add(beyond: Beyond, counts: list[int]) -> None:
+    beyond.below += counts[0]
+    beyond.above += counts[1]
+    beyond.not_finite += counts[2]
 
 
 def _quantise_block(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,9 @@ class Layout:
         What is known of the acquisition there: the axis column counts from the first column of `shape`.
     first_voxel : tuple of float or None
         Of slices: where the first voxel lies, (y, x) in voxels from the rotation axis; None for slices about it.
+    grey_range : mapping or None
+        Of slices that were cast to whole numbers: `low` and `high`, the values of 0 and of the greatest number, and
+        `unit`, theirs.
     """
 
     shape: tuple[int, int, int]
@@ -37,6 +41,7 @@ class Layout:
     unit: str
     geometry: Geometry
     first_voxel: tuple[float, float] | None = None
+    grey_range: Mapping[str, Any] | None = None
 
     @property
     def values(self) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facet_counts import FacetCounts
-from tomarium.catalogue.facets import CATALOGUE, HERE
+from tomarium.catalogue.facets import CATALOGUE, HERE, HOLDS
 from tomarium.standards.panet import label_of
 
 OF_TECHNIQUES: Final = ("technique", COMPANIONS)
@@ -101,7 +101,7 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
             tuple(
                 Choice(
                     choice.value,
-                    _label(facet.name, choice.value),
+                    label_of_value(facet.name, choice.value),
                     choice.count,
                     choice.chosen,
                     with_query(
@@ -115,9 +115,12 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
     )
 
 
-def _label(facet: str, value: str) -> str:
+def label_of_value(facet: str, value: str) -> str:
+    """Name a value of a facet for people; `facet` is its name in addresses."""
     if facet in OF_TECHNIQUES:
         return label_of(value)
+    if facet == "holds":
+        return HOLDS.get(value, value)
     return "This catalogue" if (facet, value) == (CATALOGUE, HERE) else value
 
 

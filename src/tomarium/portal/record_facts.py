@@ -226,7 +226,7 @@ def slips(record: Record, now: datetime, language: str = ENGLISH) -> tuple[Slip,
     def say(words: str, **values: str) -> str:
         return translate(words, language) % values
 
-    people = ", ".join(brief(person.name, 100) for person in record.creators[:3])
+    people = "; ".join(brief(person.name, 100) for person in record.creators[:3])
     people = say("%(people)s and others", people=people) if len(record.creators) > 3 else people
     created = _day(record.created.isoformat(), language)
     draft = Slip(say("Created"), say("as a draft."), f"{people}, {created}" if people else created)

@@ -22,7 +22,7 @@ class FoundRecord:
 
     Attributes
     ----------
-    id, title, created, snippet, score, bytes, shape, voxel_m
+    id, title, created, snippet, score, bytes, shape, voxel_m, creators, energy_kev
         As in `catalogue.Hit`; for pupils and students the title is that of its card in plain words, where it has one,
         and for pupils `snippet` is what the card says it is.
     page, thumbnail : str
@@ -31,6 +31,8 @@ class FoundRecord:
         As in `catalogue.Hit`.
     opens : str
         When its files open to anybody, ISO 8601; "" where they are open, or nobody knows.
+    open : bool
+        Whether anybody may have its files now; False of what another catalogue holds.
     withheld : str
         Why no picture is shown.
     level : str
@@ -62,6 +64,9 @@ class FoundRecord:
     source: str = ""
     fetched: str = ""
     also: tuple[str, ...] = ()
+    creators: tuple[str, ...] = ()
+    energy_kev: float | None = None
+    open: bool = False
 
 
 def _moment(seconds: float) -> str:
@@ -147,6 +152,9 @@ def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[Fou
             source=hit.source,
             fetched="" if hit.fetched is None else _moment(hit.fetched),
             also=hit.also,
+            creators=hit.creators,
+            energy_kev=hit.energy_kev,
+            open=hit.state == "published" and hit.open_from is not None and hit.open_from <= time.time(),
         )
         for hit in hits
     )

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import InputError
+from tomarium.viewers.grey_png import grey_png
 from tomarium.viewers.scale_bar import scale_bar
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ PERCENTILES: Final = (0.5, 99.5)
 WIDEST: Final = 3000
 """Pixels across of a sheet of several images."""
 
-RUNS: Final = 3
-"""zlib's Z_RLE: of noise, and most slices have some, half of the time for half a percent more bytes."""
-
 FONTS: Final = (
     "DejaVuSans.ttf",
     "LiberationSans-Regular.ttf",
@@ -35,6 +32,11 @@ FONTS: Final = (
     "arial.ttf",
 )
 
+
+_PIXELS_AT_ONCE: Final = 1 << 16
+_MANY: Final = 1 << 16
+_EACH: Final = 64
+"""Of more values than that, one of so many is in the sample."""
 
 SMALLEST_LETTERS: Final = 3.0
 """Pixels below which letters cannot be read; they are left out."""
@@ -62,24 +64,48 @@ def robust_window(values: NDArray[Any]) -> tuple[float, float]:
         inside = inside.astype(np.float64)
     if inside.size == 0:
         return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(inside, PERCENTILES, overwrite_input=True))
+    low, high = _percentiles(inside)
     if high <= low:
         low, high = float(inside.min()), float(inside.max())
     margin = max(0.5, 1e-6 * abs(low))
     return (low, high) if high > low else (low - margin, low + margin)
 
 
+def _percentiles(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the percentiles; of many values only those beyond what a few of them tell are put in order."""
+    if values.size > _MANY:
+        sample = np.sort(values[::_EACH])
+        beyond = int(2 * PERCENTILES[0] / 100 * sample.size)
+        below, above = values[values <= sample[beyond]], values[values >= sample[-1 - beyond]]
+        low, high = (percent / 100 * (values.size - 1) for percent in PERCENTILES)
+        high -= values.size - above.size
+        if low <= below.size - 1 and high >= 0:
+            return _between(below, low), _between(above, high)
+    first, last = np.percentile(values, PERCENTILES)
+    return float(first), float(last)
+
+
+def _between(values: NDArray[Any], place: float) -> float:
+    """Return what lies at a place among values in their order, between two of them by its fraction."""
+    first, last = math.floor(place), math.ceil(place)
+    ordered = np.partition(values, (first, last))
+    return float(ordered[first]) + (place - first) * (float(ordered[last]) - float(ordered[first]))
+
+
 def _in_ellipse(values: NDArray[Any]) -> NDArray[Any]:
     """Copy what lies in the ellipse inscribed in (y, x), row by row: a mask of all pixels takes longer to make."""
     rows, columns = values.shape[-2:]
-    y = (np.arange(rows) - (rows - 1) / 2) / (rows / 2)
-    x = (np.arange(columns) - (columns - 1) / 2) / (columns / 2)
-    x_squared, parts = x**2, [values[..., :0, :0].ravel()]
-    for row, y_squared in enumerate(y**2):
-        inside = np.flatnonzero(y_squared + x_squared <= 1.0)
-        if len(inside):
-            parts.append(values[..., row, inside[0] : inside[-1] + 1].ravel())
-    return np.concatenate(parts)
+    y_squared, x_squared = (((np.arange(n) - (n - 1) / 2) / (n / 2)) ** 2 for n in (rows, columns))
+    half = x_squared[: (columns + 1) // 2]  # falls towards the middle
+    first = np.searchsorted(-half, y_squared - 1.0)  # wrong by one where the difference was rounded
+    first -= (first > 0) & (y_squared + half[first - 1] <= 1.0)
+    first += (first < len(half)) & (y_squared + half[np.minimum(first, len(half) - 1)] > 1.0)
+    inside = [
+        values[..., row, start : columns - start].ravel()
+        for row, start in enumerate(first.tolist())
+        if start < len(half)
+    ]
+    return np.concatenate([values[..., :0, :0].ravel(), *inside])
 
 
 def png(
@@ -116,9 +142,7 @@ def png(
     InputError
         The image is not two-dimensional, is empty or complex, or the window is empty.
     """
-    target = BytesIO()
-    _draw(image, window, scale_m, title, aspect).save(target, format="PNG", compress_type=RUNS)
-    return target.getvalue()
+    return grey_png(_draw(image, window, scale_m, title, aspect))
 
 
 def _draw(
@@ -127,7 +151,7 @@ def _draw(
     scale_m: float | None,
     title: str | None,
     aspect: float,
-) -> Pillow.Image:
+) -> NDArray[np.uint8]:
     """Draw as `png` does."""
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "biuf":
         raise InputError(
@@ -137,24 +161,32 @@ def _draw(
     low, high = window or robust_window(image)
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise InputError(f"the grey window {low:g} … {high:g} is empty; give a lower and a higher value")
-    grey = image.astype(np.float64)
-    grey -= low
-    grey *= 255.0 / (high - low)
-    np.nan_to_num(grey, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-    grey += 0.5
-    picture = _proportioned(_picture(np.clip(grey, 0, 255, out=grey).astype(np.uint8)), aspect)
+    grey = _grey(image, low, high)
+    if not title and scale_m is None and math.isclose(aspect, 1.0, rel_tol=1e-6):
+        return grey
+    from PIL import Image as Pillow
+
+    picture = _proportioned(Pillow.fromarray(grey), aspect)
     size = max(10.0, picture.width / 32)
     if scale_m is not None:
         _draw_scale_bar(picture, scale_m * image.shape[1] / picture.width, size)
     if title:
         _write(picture, title, (size * 0.8, size * 0.6), size, anchor="la")
-    return picture
+    return np.asarray(picture)
 
 
-def _picture(grey: NDArray[np.uint8]) -> Pillow.Image:
-    from PIL import Image as Pillow
-
-    return Pillow.fromarray(grey)
+def _grey(image: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Return grey values from black to white, some rows after the other: they stay in the processor's cache."""
+    grey = np.empty(image.shape, np.uint8)
+    at_once = max(1, _PIXELS_AT_ONCE // image.shape[1])
+    for start in range(0, len(image), at_once):
+        rows = image[start : start + at_once].astype(np.float64)
+        rows -= low
+        rows *= 255.0 / (high - low)
+        np.nan_to_num(rows, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+        rows += 0.5
+        grey[start : start + at_once] = np.clip(rows, 0, 255, out=rows)
+    return grey
 
 
 def _proportioned(picture: Pillow.Image, aspect: float) -> Pillow.Image:
@@ -245,8 +277,6 @@ def contact_sheet(
     bytes
         A PNG file.
     """
-    from PIL import Image as Pillow
-
     across = _across(len(images))
     down = -(-len(images) // across)
     factor = sheet_factor(len(images), images[0].shape[1], widest)
@@ -256,13 +286,12 @@ def contact_sheet(
     pictures = [
         _draw(image, window, pixel_m, title, aspect) for image, title in zip(small, titles, strict=True)
     ]
-    width, height = max(p.width for p in pictures), max(p.height for p in pictures)
-    sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    sheet = np.full((down * (height + 4) - 4, across * (width + 4) - 4), 255, np.uint8)
     for number, picture in enumerate(pictures):
-        sheet.paste(picture, (number % across * (width + 4), number // across * (height + 4)))
-    file = BytesIO()
-    sheet.save(file, "PNG", compress_type=RUNS)
-    return file.getvalue()
+        y, x = number // across * (height + 4), number % across * (width + 4)
+        sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    return grey_png(sheet)
 
 
 def _across(count: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from tomarium.model import Record
+from tomarium.optional_packages import optional_import
 from tomarium.pipeline.segment.slabs import inside
 from tomarium.viewers.slices import voxel_m
 from tomarium.viewers.small_volume import small_of
@@ -157,6 +157,7 @@ def body_of(record: Record, folder: Path, parts: str = "") -> Body | None:
     inscribed circle where a reconstruction left one grey value outside of that. In any other slice the specimen is the
     bright parts and the holes in them, so that neither the air around it counts nor a pore that is open to it.
     """
+    ndimage = optional_import("scipy.ndimage", "analysis")
     size = voxel_m(record)
     path = folder / str(volume_path(record))
     changed = (path / "zarr.json").stat().st_mtime_ns
@@ -189,6 +190,7 @@ def _dark_parts(
     voxel: tuple[float, float, float],
 ) -> Body | None:
     """Take the dark parts within the specimen."""
+    ndimage = optional_import("scipy.ndimage", "analysis")
     specimen = np.stack(
         [
             reconstructed if full else ndimage.binary_fill_holes(mask)
@@ -224,6 +226,7 @@ def _seen(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _unsure(parts: NDArray[np.bool_], reconstructed: NDArray[np.bool_] | None = None) -> int:
     """Count half of the voxels at a surface; where the volume ends is none."""
+    ndimage = optional_import("scipy.ndimage", "analysis")
     beyond: Any = False if reconstructed is None else ~reconstructed
     inner = ndimage.binary_erosion(parts | beyond, border_value=1) & parts
     outer = ndimage.binary_dilation(parts, border_value=0) & (

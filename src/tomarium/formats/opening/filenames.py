@@ -133,6 +133,17 @@ def name_of_slices(files: list[Path], home: Path) -> str | None:
     return None if called is None else f"the name {called} speaks of slices"
 
 
+def taken_for_slices(pages: int) -> str:
+    """Say that slices were assumed, and what tells that they are projections instead.
+
+    `pages`: how many there are. Result: in words.
+    """
+    return (
+        f"nothing says whether they are slices or projections, and they are taken for slices: if they are projections, "
+        f"say so by --angles, such as --angles 0:180:{pages}, by --flats or by --domain"
+    )
+
+
 def is_named_projection(file: Path) -> bool:
     """Tell whether a file's name speaks of projections.
 

@@ -10,6 +10,7 @@ from typing import Final
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format
 from tomarium.formats.opening.unpacked import bare
+from tomarium.model import Image, Scan
 from tomarium.model.wording import brief
 
 # First bytes of files people take for scans, at their offset.
@@ -95,6 +96,23 @@ def unusable(path: Path) -> str | None:
     except ValueError:
         return f"{str(path)!r}: is no path a file can have; check its spelling"
     return None
+
+
+def no_volume(place: object, opened: Scan | Image) -> str:
+    """Say that something is no volume, what it was taken for instead, and what to do.
+
+    `place`: its path or name. `opened`: what it was opened as. Result: the whole message.
+    """
+    if isinstance(opened, Scan):
+        return (
+            f"{place}: was taken for projections ({brief(opened.why, _LONGEST_REASON)}), and a volume (z, y, x) is "
+            f"needed; reconstruct it with `tomarium run` first"
+        )
+    axes = ", ".join(axis.name for axis in opened.axes)
+    return (
+        f"{place}: holds an image of the axes ({axes}), and a volume (z, y, x) is needed; look at it with "
+        f"`tomarium info`"
+    )
 
 
 def explain(

@@ -41,7 +41,7 @@ from tomarium.formats.tiff.frames import (
     pixel_words,
 )
 from tomarium.formats.tiff.ifd_check import is_tiff
-from tomarium.formats.tiff.metadata import hyperstack_evidence, is_volume, pixel_calibration
+from tomarium.formats.tiff.metadata import described_planes, hyperstack_evidence, is_volume, pixel_calibration
 from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Geometry, Scan, Value
@@ -96,6 +96,7 @@ def detect(path: Path) -> Match | None:
             pages = page_count(tif)
             volume = is_volume(tif) if pages > 1 else None
             planes = hyperstack_evidence(tif)
+            times = described_planes(tif).get("times", 1)
     except FormatError as problem:
         return no_match(str(problem))
     if pages < 2:
@@ -106,7 +107,13 @@ def detect(path: Path) -> Match | None:
         return no_match(f"it is a volume: {volume}")
     if planes:
         return no_match(planes)
-    return Match(0.6, "stack", f"a TIFF file of {pages} pages")
+    if is_named_projection(path):
+        return Match(
+            0.6, "stack", f"a TIFF file of {pages} pages; the name {path.name} speaks of projections"
+        )
+    if times > 1:
+        return Match(0.6, "stack", f"a TIFF file of {pages} pages; its description tells of {times} times")
+    return Match(0.2, "stack", f"a TIFF file of {pages} pages")
 
 
 def scan_evidence(home: Path, files: list[Path]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format, Match, no_match
+from tomarium.formats.format import ASSUMED, TAKEN_FOR, Format, Match, no_match
 from tomarium.formats.opening.filenames import (
     gap_warnings,
     is_named_projection,
@@ -16,6 +16,7 @@ from tomarium.formats.opening.filenames import (
     natural,
     one_series,
     series_of,
+    taken_for_slices,
 )
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff.metadata import slice_calibration
@@ -24,7 +25,6 @@ from tomarium.model import Axis, Volume
 
 # How many odd files are named.
 _NAMED: Final = 5
-_UNSAID: Final = "nothing says that they are slices, for which they are taken"
 
 
 def detect(path: Path) -> Match | None:
@@ -61,11 +61,7 @@ def detect(path: Path) -> Match | None:
         return Match(
             0.65, "slices", f"{files_held}; their pixels are {kind.name}, as of slices and not of a camera"
         )
-    return Match(
-        0.3,
-        "slices",
-        f"{files_held}; {_UNSAID}: if they are projections, give their angles, such as --angles 0:180:{len(files)}",
-    )
+    return Match(ASSUMED, "slices", f"{files_held}; {taken_for_slices(len(files))}")
 
 
 def _files(path: Path) -> list[Path]:
@@ -100,8 +96,8 @@ def read(path: Path, match: Match) -> Volume:
         raise FormatError(f"{path}: {len(slices)} files hold {frames.shape[0]} pages; a slice has one page")
     metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
     notes = [*notes_of_calibration, *frames.notes, *_notes_on_files(files, slices)]
-    if _UNSAID in match.why:
-        notes.append(match.why)
+    if match.score == ASSUMED:
+        metadata[TAKEN_FOR] = match.why
     if notes:
         metadata["notes"] = notes
     if voxel is None:

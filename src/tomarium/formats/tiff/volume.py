@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.format import Format, Match
+from tomarium.formats.format import ASSUMED, TAKEN_FOR, Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.opening.filenames import is_named_projection, name_of_slices, taken_for_slices
 from tomarium.formats.resumable.array_file import write_voxels
 from tomarium.formats.resumable.full_disk import write_text
 from tomarium.formats.resumable.hidden_file import OnProgress
@@ -19,14 +20,25 @@ from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
 from tomarium.formats.tiff.ifd_check import is_tiff, lost_pages
-from tomarium.formats.tiff.metadata import calibration_of, is_volume
+from tomarium.formats.tiff.metadata import (
+    Calibration,
+    calibration_of,
+    described_planes,
+    hyperstack_evidence,
+    is_volume,
+    slice_calibration,
+)
+from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.pyramid import levels_of
 from tomarium.model import Axis, Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
+_UNDESCRIBED: Final = "pages"
+"""Dialect of a file whose description tells no volume."""
+
 
 def detect(path: Path) -> Match | None:
-    """Look for a TIFF file of many pages whose description tells a voxel size."""
+    """Look for a TIFF file of many pages whose description tells a voxel size, or that nothing calls projections."""
     try:
         if not path.is_file() or not is_tiff(path):
             return None
@@ -36,15 +48,33 @@ def detect(path: Path) -> Match | None:
             big = "BigTIFF" if tif.is_bigtiff else "TIFF"
             calibration = calibration_of(tif)
             levels = len(levels_of(path, tif)) if why else 0
+            is_other = hyperstack_evidence(tif) is not None or described_planes(tif).get("times", 1) > 1
+            kind = None if why or is_other else np.dtype(tif.pages[0].dtype).kind
     except (OSError, FormatError):
         return None
-    if why is None or calibration is None or not stack:
+    if not stack:
         return None
+    if why is None or calibration is None:
+        return None if pages < 2 or kind is None else _undescribed(path, pages, kind)
     why = f"a {big} file of {pages} pages; {why}"
     if not levels:
         return Match(0.8, calibration.dialect, why)
     entries = tuple(f"level {number}" for number in range(levels))
     return Match(0.8, calibration.dialect, f"{why}; {levels} levels of resolution", entries[0], entries)
+
+
+def _undescribed(path: Path, pages: int, kind: str) -> Match | None:
+    """Say what speaks for slices where the file itself is silent; None where projections do."""
+    if is_named_projection(path) or stamp_of_file(path) is not None:
+        return None
+    held = f"a TIFF file of {pages} pages without a voxel size"
+    name = name_of_slices([path], path.parent)
+    if name:
+        return Match(0.7, _UNDESCRIBED, f"{held}; {name}")
+    if kind == "f":
+        why = "its pixels are floating-point numbers, as of slices and not of a camera"
+        return Match(0.65, _UNDESCRIBED, f"{held}; {why}")
+    return Match(ASSUMED, _UNDESCRIBED, f"{held}; {taken_for_slices(pages)}")
 
 
 def read(path: Path, match: Match) -> Volume:
@@ -57,6 +87,9 @@ def read(path: Path, match: Match) -> Volume:
     """
     with guarded(path), opened_tiff(path) as tif:
         calibration = calibration_of(tif)
+        if calibration is None and match.dialect == _UNDESCRIBED:
+            voxel_m, notes = slice_calibration(tif)
+            calibration = Calibration(_UNDESCRIBED, voxel_m, "", "", None, {}, notes)
         lost = lost_pages(tif, page_count(tif))
         if lost:  # the slices that are there are no whole volume
             raise FormatError(f"{path}: {lost.removeprefix(f'{path.name} ')}; copy it again from its origin")
@@ -71,6 +104,8 @@ def read(path: Path, match: Match) -> Volume:
         "description": dict(calibration.metadata),
         "notes": list(calibration.notes),
     }
+    if match.score == ASSUMED:
+        metadata[TAKEN_FOR] = match.why
     if voxel is None:
         metadata["uncalibrated"] = True
     unit = calibration.unit

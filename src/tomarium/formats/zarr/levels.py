@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, Grid
 from tomarium.formats.zarr.progress import Plan
-from tomarium.kernels.halving import halve
+from tomarium.kernels.halving import TYPES, halve
 
 # A chunk of 64^3 float32 is 1 MiB: one request of a browser, for slices along any axis.
 CHUNK: Final = 64
@@ -22,12 +22,12 @@ SHARD: Final = 1024
 def halved(block: NDArray[Any], empty: Callable[..., NDArray[Any]] = np.empty) -> NDArray[Any]:
     """Halve a block along each axis by the mean of 2 x 2 x 2 voxels.
 
-    `empty`: makes the result from its shape and type where it is float32 of even lengths. Result, shape
+    `empty`: makes the result from its shape and type where it is one of `TYPES` of even lengths. Result, shape
     (ceil(z/2): of the same type; integers are rounded to the nearest. Where an axis is odd, its last voxel
     stands for its missing neighbour. A NaN makes the voxels it belongs to NaN.
     """
-    if block.dtype == np.float32 and all(length % 2 == 0 for length in block.shape):
-        result: NDArray[Any] = empty(tuple(length // 2 for length in block.shape), np.float32)
+    if block.dtype in TYPES and all(length % 2 == 0 for length in block.shape):
+        result: NDArray[Any] = empty(tuple(length // 2 for length in block.shape), block.dtype)
         halve(block, result)
         return result
     # 8 · 65535 is exact in float32; wider integers need float64.

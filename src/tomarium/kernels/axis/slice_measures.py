@@ -7,11 +7,11 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from tomarium.errors import InputError
 from tomarium.kernels.axis.window import vertex
 from tomarium.kernels.slice_quality import entropy_bits, mean_gradient, negative_part
+from tomarium.optional_packages import optional_import
 
 Measure = Literal["std", "edges", "entropy", "negative"]
 """What is measured of a slice; of "std" the greatest tells the axis, of the others the least."""
@@ -55,6 +55,7 @@ def measure_slices(slices: Sequence[NDArray[np.floating]], measure: Measure) -> 
     if not slices:
         raise InputError("no slice was given to measure; give one for each rotation axis")
     field = np.all([np.isfinite(image) & (image != 0) for image in slices], axis=0)
+    ndimage = optional_import("scipy.ndimage", "analysis")
     # The edge of the array is none of the field: a region may be all of it.
     inner = ndimage.distance_transform_edt(field) > _RIM * max(field.shape) if not field.all() else field
     if not inner.any():
@@ -66,6 +67,7 @@ def _measures(
     slices: Sequence[NDArray[np.floating]], inner: NDArray[np.bool_]
 ) -> dict[Measure, Callable[[NDArray[np.floating]], float]]:
     """Return the measures, with one range of grey values for all slices."""
+    ndimage = optional_import("scipy.ndimage", "analysis")
     low, high = (float(value) for value in np.percentile(slices[len(slices) // 2][inner], (0.1, 99.9)))
     return {
         "std": lambda image: float(image[inner].std(dtype=np.float64)),

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.motion.mass import mass_shifts
 from tomarium.kernels.motion.register import Slips, band_pass, register, slip, smooth
 from tomarium.kernels.projection import project
 from tomarium.kernels.shifts import move_views
+from tomarium.optional_packages import optional_import
 
 LEVELS: Final = (4, 2, 1)
 SETTLED_PX: Final = 0.025
@@ -178,6 +178,7 @@ def _projected(views: Stack, angles_deg: Array, axis: float, columns: Array, row
 def _sample(image: Stack) -> NDArray[np.bool_]:
     """Return where the sample is in a slice, pores and a rim included."""
     body = np.abs(smooth(smooth(image, SMOOTH_PX, 0), SMOOTH_PX, 1))
+    ndimage = optional_import("scipy.ndimage", "analysis")
     seen = ndimage.binary_fill_holes(body > SAMPLE * np.percentile(body, 99))
     return np.asarray(ndimage.binary_dilation(seen, iterations=RIM_PX))
 

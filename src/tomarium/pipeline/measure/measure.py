@@ -220,7 +220,7 @@ def _correlation_data(correlation: RingCorrelation, pixel: float | None) -> dict
     return {
         "resolution_px": resolution,
         "resolution_m": None if resolution is None or pixel is None else resolution * pixel,
-        "criterion": "half-bit, of two halves of the views",
+        "criterion": "half-bit, of two halves of the views",  # `doubts_of_halves` says where that is not so
         "frequency_1_px": correlation.frequency.tolist(),
         "correlation": correlation.correlation.tolist(),
         "threshold": correlation.threshold.tolist(),

@@ -26,14 +26,14 @@ PYRAMID: Final = 8.0 / 7.0
 READ: Final = 1.0e9
 """Bytes a second from disk, where nothing else is known."""
 
-UNPACK: Final = 1.2e9
-"""Bytes a second that a core decompresses."""
+UNPACK: Final = 2.4e9
+"""Bytes a second that a core decompresses, of bitshuffle and LZ4."""
 
 WRITE: Final = 0.7e9
 """Bytes a second to disk."""
 
-PACK: Final = 0.35e9
-"""Bytes a second of a volume that a core compresses and writes with its pyramid."""
+PACK: Final = 0.9e9
+"""Bytes a second of a volume that a core compresses and writes with its pyramid, into the page cache."""
 
 TOUCH: Final = 1.0e9
 """Bytes of new memory a second that a core gets from the system, which clears them: 0.5 to 1.5e9 on a virtual machine,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tomarium.model import Slab
 
@@ -15,7 +15,7 @@ from tomarium.model import Slab
 class Sink(Protocol):
     """Something that takes finished slabs, from several threads, each slab once."""
 
-    def write(self, z0: int, block: NDArray[np.float32]) -> None:
+    def write(self, z0: int, block: NDArray[Any]) -> None:
         """Store slices (z, y, x); the first is slice `z0` of the volume."""
         ...
 
@@ -29,14 +29,14 @@ class ArraySink:
 
     Attributes
     ----------
-    array : array, shape (z, y, x), float32
+    array : array, shape (z, y, x)
         The volume; slabs not yet written are not initialised.
     """
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.array: NDArray[np.float32] = np.empty(shape, np.float32)
+    def __init__(self, shape: tuple[int, int, int], dtype: DTypeLike) -> None:
+        self.array: NDArray[Any] = np.empty(shape, dtype)
 
-    def write(self, z0: int, block: NDArray[np.float32]) -> None:
+    def write(self, z0: int, block: NDArray[Any]) -> None:
         """Store slices (z, y, x); the first is slice `z0` of the volume."""
         self.array[z0 : z0 + len(block)] = block
 

@@ -29,7 +29,7 @@ from tomarium.pipeline.run.evaluate import evaluate, rows_for, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.over_device import Traffic, traffic_to
-from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel
+from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel, grey_metadata
 from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
 from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
@@ -120,7 +120,8 @@ def reconstruct(
     Returns
     -------
     Volume or Scan
-        Volume of shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px. A protocol that
+        Volume of shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px; whole numbers where
+        the protocol casts them. A protocol that
         ends without a reconstruction gives a scan of the corrected projections.
 
     Raises
@@ -217,7 +218,7 @@ def as_volume(outcome: Outcome) -> Volume | Scan:
         ),
         unit=outcome.plan.unit,
         name=outcome.scan.name,
-        metadata={"tomarium": outcome.provenance},
+        metadata={"tomarium": outcome.provenance, **grey_metadata(outcome.plan.layout)},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tomarium.atomic_files import write_json
 from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
-from tomarium.model import Scan, Value
+from tomarium.model import Layout, Scan, Value
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.protocol.protocol import Protocol, to_yaml
 from tomarium.pipeline.run.journal import Journal, read_json
@@ -47,7 +47,7 @@ def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
         path = None if journal.home is None else journal.home / "result.raw"
         return make_spool(chosen.resolution.layout, chosen.rows, path)
     if journal.folder is None:
-        return ArraySink(chosen.shape)
+        return ArraySink(chosen.shape, chosen.layout.dtype)
     path = journal.folder / VOLUME
     if journal.done(len(chosen.sections) - 1) or (journal.notes.get("output") and path.exists()):
         return ome_zarr_writer.open_writer(path)  # jobs of a cluster may be at work on it
@@ -60,15 +60,21 @@ def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
     begun = ome_zarr_writer.create(
         path,
         chosen.shape,
-        "float32",
+        layout.dtype,
         voxel_m=voxel_m,
         slab_rows=chosen.slab_rows,
         unit=chosen.unit,
         name=chosen.resolution.scan.name,
         origin_m=(starts[0] * size[0], starts[1] * size[1], starts[2] * size[2]),
+        attributes=grey_metadata(layout),
     )
     journal.note("output", True)
     return begun
+
+
+def grey_metadata(layout: Layout) -> dict[str, Any]:
+    """Return what a volume says of its numbers where slices were cast to whole ones; see `Layout.grey_range`."""
+    return {} if layout.grey_range is None else {"grey_range": dict(layout.grey_range)}
 
 
 def first_voxel(chosen: Plan) -> tuple[float, float]:

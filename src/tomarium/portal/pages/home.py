@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from fastapi import HTTPException
 
@@ -13,6 +14,7 @@ from tomarium.catalogue.search import named
 from tomarium.catalogue.words import snippet
 from tomarium.errors import StoreUnavailable
 from tomarium.model.level import DEFAULT
+from tomarium.portal.facet_links import Facet, facet_links
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.news import NewsLine, newest_news
@@ -69,6 +71,11 @@ class Specimen:
     stamp: str
 
 
+CABINETS: Final = ("technique", "taxon", "instrument", "holds", "licence", "year")
+"""Facets of the first page, the most telling first."""
+MOST_CABINETS: Final = 4
+
+
 @dataclass(frozen=True)
 class Choice:
     """The collection that the curators chose.
@@ -113,6 +120,8 @@ class HomePage:
         What this is, in the words of the portal; None where that page was taken away.
     news : tuple of NewsLine
         The newest.
+    facets : tuple of Facet
+        What the records have in common, where they differ in it.
     """
 
     title: str
@@ -125,6 +134,7 @@ class HomePage:
     levels: tuple[LevelLink, ...] = field(default=(), metadata=FOR_PEOPLE)
     text: TextPage | None = None
     news: tuple[NewsLine, ...] = ()
+    facets: tuple[Facet, ...] = field(default=(), metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest) -> HomePage:
@@ -150,7 +160,18 @@ def content(request_context: CurrentRequest) -> HomePage:
         levels=level_links(request_context),
         text=text,
         news=news,
+        facets=_cabinets(request_context),
     )
+
+
+def _cabinets(request_context: RequestContext) -> tuple[Facet, ...]:
+    """Count by facets as the list of records does; not among pages that are files, which have no such list."""
+    if request_context.request.app.state.as_files:
+        return ()
+    page = search(request_context.catalogue, request_context.reader, limit=1, facets=True, elsewhere=True)
+    facets = {facet.name: facet for facet in facet_links(page.facets, request_context.link("records"), {})}
+    differing = [facets[name] for name in CABINETS if name in facets and len(facets[name].choices) > 1]
+    return tuple(differing[:MOST_CABINETS])
 
 
 def _choice(request_context: RequestContext, level: str) -> Choice | None:

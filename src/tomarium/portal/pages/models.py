@@ -16,6 +16,7 @@ from tomarium.catalogue.model_request import LABELS, read_model_request
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
+from tomarium.model.sentence import Sentence
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -25,6 +26,22 @@ from tomarium.viewers.volume import volume_path
 
 SHOWN: Final = ("threshold", "dark", "smooth", "whole", "up")
 """Fields that change what is previewed."""
+ABOVE: Final = (
+    "The body is what is above %(threshold)s (%(source)s): %(share)s of the volume, "
+    "seen in %(voxels)s voxels."
+)
+BELOW: Final = (
+    "The body is what is below %(threshold)s (%(source)s): %(share)s of the volume, "
+    "seen in %(voxels)s voxels."
+)
+BY_OTSU: Final = "found by Otsu’s method"
+GIVEN: Final = "given"
+IN_PIECES: Final = "It falls into %(pieces)s pieces; the largest is %(share)s of it. A print is one piece."
+AT_EDGE: Final = (
+    "%(share)s of its surface lies where the volume or its circle ends: it would be cut flat there."
+)
+WORDS: Final = (ABOVE, BELOW, BY_OTSU, IN_PIECES, AT_EDGE)
+"""What is told of a body, which a page translates."""
 NAMES: Final = {"surface": "Mesh", "print": "Print"}
 
 
@@ -241,24 +258,18 @@ def _shown(
     request_context: RequestContext, id: str, preview: BodyPreview, record: Record, fields: Mapping[str, str]
 ) -> Shown:
     unit = record.volume.get("unit") or ""
-    side = "below" if fields["dark"] else "above"
-    source = "found by Otsu’s method" if preview.found else "given"
-    small = " × ".join(map(str, preview.shape[::-1]))
-    words = (
-        f"The body is what is {side} {preview.threshold:.4g}{f' {unit}' if unit else ''} ({source}): "
-        f"{100 * preview.share:.3g} % of the volume, seen in {small} voxels."
+    words = Sentence(
+        BELOW if fields["dark"] else ABOVE,
+        threshold=" ".join(filter(None, (f"{preview.threshold:.4g}", unit))),
+        source=Sentence(BY_OTSU if preview.found else GIVEN),
+        share=f"{100 * preview.share:.3g} %",
+        voxels=" × ".join(map(str, preview.shape[::-1])),
     )
     hints = []
     if preview.pieces is not None and preview.largest < 0.995:
-        hints.append(
-            f"It falls into {preview.pieces} pieces; the largest is {100 * preview.largest:.2g} % of it. A print "
-            f"is one piece."
-        )
+        hints.append(Sentence(IN_PIECES, pieces=preview.pieces, share=f"{100 * preview.largest:.2g} %"))
     if preview.at_edge > 0.02:
-        hints.append(
-            f"{100 * preview.at_edge:.2g} % of its surface lies where the volume or its circle ends: it "
-            f"would be cut flat there."
-        )
+        hints.append(Sentence(AT_EDGE, share=f"{100 * preview.at_edge:.2g} %"))
     pictures = {
         name: request_context.link("models.preview", {"id": id, "name": name}, dict(fields))
         for name in ("slice", "silhouette")

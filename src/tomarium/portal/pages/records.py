@@ -12,6 +12,7 @@ from tomarium.catalogue.asked import Asked, read_asked
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
+from tomarium.portal.fewer_conditions import Without, without_one
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -87,6 +88,10 @@ class RecordsPage:
         Address of the Atom feed of this search; "" where there is none.
     asked : str
         What is asked for, as `catalogue.asked` spells it.
+    other_order : str
+        Address of the same search in the other order; "" where there is one order only.
+    without : tuple of Without
+        Where nothing is found: what is found with one condition less.
     saves : str
         "yes" where who asks may save the search, "sign in" where it takes an account, "" where nobody may.
     """
@@ -109,6 +114,8 @@ class RecordsPage:
     levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
     feed: str = ""
     asked: str = field(default="", metadata=FOR_PEOPLE)
+    other_order: str = field(default="", metadata=FOR_PEOPLE)
+    without: tuple[Without, ...] = field(default=(), metadata=FOR_PEOPLE)
     saves: str = field(default="", metadata=FOR_PEOPLE)
 
 
@@ -120,6 +127,7 @@ def content(
     facility: Values = None,
     proposal: Values = None,
     taxon: Values = None,
+    holds: Values = None,
     licence: Values = None,
     year: Values = None,
     state: Values = None,
@@ -139,15 +147,16 @@ def content(
     `exposure_s=>=10ms`; of several ranges all must be met. `level=pupil` and `student` tell the cards in plain words.
     """
     level = level_of(request_context.request)
-    selections = (technique, instrument, facility, proposal, taxon, licence, year, state, catalogue)
+    selections = (technique, instrument, facility, proposal, taxon, holds, licence, year, state, catalogue)
     chosen = {name: tuple(values) for name, values in zip(FACETS, selections, strict=True) if values}
     spelled = read_asked(request_context.request.query_params.multi_items())
     ranges = spelled.ranges
     companion_kinds = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
     first_page = not after and not offset
+    request = request_context.request
+    for_people = not (request.url.path.endswith(".json") or wants_json(request))
     if facets is None:
-        request = request_context.request
-        facets = first_page and not (request.url.path.endswith(".json") or wants_json(request))
+        facets = first_page and for_people
     page = search(
         request_context.catalogue,
         request_context.reader,
@@ -210,6 +219,12 @@ def content(
         levels=level_links(request_context),
         feed=_feed(request_context, spelled),
         asked=spelled.spelled,
+        other_order=with_query(
+            path, {**arguments, "sort": ("newest" if page.sort == "relevance" else "relevance",)}
+        )
+        if q.strip() and page.total > 1 and not page.more
+        else "",
+        without=without_one(request_context, spelled) if for_people and first_page and not page.total else (),
         saves=_saves(request_context),
     )
 

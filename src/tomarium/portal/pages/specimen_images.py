@@ -111,8 +111,10 @@ class SpecimenImagesPage:
     ----------
     title, id : str
         Name and identifier of the specimen.
-    above, counted : str
-        Its page, and how many images and links there are, in words.
+    above : str
+        Its page.
+    counts : tuple of int
+        How many images and links there are.
     space : Mapping
         Specimens, images, links and warnings, as `specimen tree --json` tells them.
     tree : tuple of TreeLine
@@ -144,7 +146,7 @@ class SpecimenImagesPage:
     title: str
     id: str
     above: str = field(metadata=FOR_PEOPLE)
-    counted: str = field(metadata=FOR_PEOPLE)
+    counts: tuple[int, int] = field(metadata=FOR_PEOPLE)
     space: dict[str, Any]
     tree: tuple[TreeLine, ...] = field(metadata=FOR_PEOPLE)
     warnings: tuple[str, ...] = field(metadata=FOR_PEOPLE)
@@ -228,7 +230,7 @@ def content(
         title=held_entity.entity.name,
         id=id,
         above=request_context.link("specimen", {"id": id}),
-        counted=f"{_several(len(space.images), 'image')} and {_several(len(space.links), 'link')}".capitalize(),
+        counts=(len(space.images), len(space.links)),
         space=space_json(space),
         tree=_tree(request_context, space, numbers, zoom),
         warnings=tuple(warnings_of(space)),
@@ -272,10 +274,6 @@ def _volumes(request_context: RequestContext, id: str, space: Space) -> str:
         return ""
     query = {"with": ",".join(overlaid), "specimen": id}
     return request_context.link("volume", {"id": read_frame(opened[0].frame).id}, query)
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
 def _point(source: ImageFrame, at: str, clicked: Click | None) -> Any:

@@ -10,10 +10,12 @@ from typing import Any, Final, Literal
 
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
-from tomarium.registry import collect
+from tomarium.registry import collect, of_name
 from tomarium.steps.core.parameter import Parameter
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 from tomarium.steps.core.values import as_text, names_alike, spell
+
+_FAMILIES: Final[tuple[type[Any], ...]] = (Step, View, Probe, Tally)
 
 
 @cache
@@ -25,8 +27,7 @@ def all_steps() -> Mapping[str, AnyStep]:
     mapping of str to Step, View, Probe or Tally
         By name, sorted.
     """
-    families: tuple[type[Any], ...] = (Step, View, Probe, Tally)
-    return collect("steps", *families)
+    return collect("steps", *_FAMILIES)
 
 
 ELSEWHERE: Final[Mapping[str, str]] = {
@@ -63,6 +64,9 @@ def find_step(name: str) -> AnyStep:
     ParameterError
         There is none; the message names those that sound alike.
     """
+    known: AnyStep | None = of_name("steps", name, *_FAMILIES)
+    if known is not None:
+        return known
     steps = {
         alias.removesuffix(".py"): step
         for step in all_steps().values()

@@ -41,9 +41,9 @@ def select_views(scan: Scan, *, keep: Ranges = "", drop: Ranges = "") -> Scan:
         A number beyond the last projection, or none is left.
     """
     count = scan.shape[0]
-    numbers_kept = numbers(keep, count, scan) if keep else np.arange(count)
+    numbers_kept = numbers(keep, count, scan.path) if keep else np.arange(count)
     if drop:
-        numbers_kept = numbers_kept[~np.isin(numbers_kept, numbers(drop, count, scan))]
+        numbers_kept = numbers_kept[~np.isin(numbers_kept, numbers(drop, count, scan.path))]
     if len(numbers_kept) == 0:
         raise ParameterError(
             f"step select_views: keep={keep!r}, drop={drop!r} leaves none of {count} projections"
@@ -87,7 +87,7 @@ def window(scan: Scan, *, views: Count = 1, step: Count = 1, number: Index = 0) 
     return chosen(scan, np.arange(first, first + views))
 
 
-def numbers(text: str, count: int, scan: Scan) -> NDArray[np.intp]:
+def numbers(text: str, count: int, place: object) -> NDArray[np.intp]:
     """Read numbers and ranges of projections.
 
     Parameters
@@ -96,8 +96,8 @@ def numbers(text: str, count: int, scan: Scan) -> NDArray[np.intp]:
         "0:100,105,200:300:2".
     count : int
         How many projections there are.
-    scan : Scan
-        The scan, for the message.
+    place : object
+        Path of the scan or the like, for the message.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def numbers(text: str, count: int, scan: Scan) -> NDArray[np.intp]:
         ends = [int(word) if word else None for word in part.split(":")]
         if any(end is not None and not -count <= end <= count for end in ends[:2]) or ends == [count]:
             raise ParameterError(
-                f"{scan.path}: projections {part} were asked for, but there are {count}, from 0 to {count - 1}"
+                f"{place}: projections {part} were asked for, but there are {count}, from 0 to {count - 1}"
             )
         parts.append(np.arange(count)[slice(*ends)] if len(ends) > 1 else np.array([ends[0]]) % count)
     return np.concatenate(parts).astype(np.intp)

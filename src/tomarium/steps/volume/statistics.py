@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.image_statistics import counted_columns, histogram, moments
+from tomarium.kernels.image_statistics import TYPES, counted_columns, histogram, moments
 from tomarium.model import Slab
 from tomarium.steps.core.step import tally
 
@@ -71,11 +71,12 @@ def statistics(slab: Slab) -> dict[str, Any]:
     """
     _, rows, columns = slab.data.shape
     first, last = counted_columns(rows, columns, disc=slab.domain == "slice")
-    parts = [_plane(np.ascontiguousarray(plane, np.float32), first, last) for plane in slab.data]
+    kind = slab.data.dtype if slab.data.dtype in TYPES else np.dtype(np.float32)
+    parts = [_plane(np.ascontiguousarray(plane, kind), first, last) for plane in slab.data]
     return reduce(merge, parts)
 
 
-def _plane(plane: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]) -> dict[str, Any]:
+def _plane(plane: NDArray[Any], first: NDArray[np.int32], last: NDArray[np.int32]) -> dict[str, Any]:
     sums = moments(plane, first, last)
     statistics = {
         "count": sums.count,
