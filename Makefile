@@ -29,8 +29,10 @@ install: $(STAMP) ## set up .venv with tomarium, the native kernels where a comp
 $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12 install")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "fetching about 200 packages, and compiling the native kernels (a minute of processor time): 2 to 5 minutes in all"
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@echo "installed: $$($(BIN)/tomarium --version)"
 	@$(BIN)/tomarium doctor --self | grep '^!' || true
 	@touch $@
 

@@ -31,12 +31,15 @@ from tomarium.model.link import LINK_KINDS
 from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
-from tomarium.portal import live_words, second_factor, work_words
+from tomarium.pipeline.advice.questions import GROUPS as ADVICE
+from tomarium.portal import live_words, refusals, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
 from tomarium.portal.pages.admin_settings import LABELS as SETTING_LABELS
 from tomarium.portal.pages.admin_sources import SPANS
+from tomarium.portal.pages.advise import NAMES as ADVICE_TOPICS
+from tomarium.portal.pages.advise import WORDS as ADVICE_WORDS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.make_a_slice import COMPUTED
@@ -135,6 +138,24 @@ OF_IMAGES = (
 )
 """What the pages of a specimen's images and links are handed."""
 
+OF_ADVICE = (
+    *(title for title, _group in ADVICE),
+    *(
+        text
+        for _title, group in ADVICE
+        for one in group
+        for text in {one.label, one.help.removesuffix(".") if one.help == f"{one.label}." else one.help}
+    ),
+    *(*ADVICE_TOPICS.values(), *ADVICE_WORDS.values()),
+)
+"""What the form of a planned beamtime is handed."""
+
+OF_REFUSALS = tuple(words for name, words in vars(refusals).items() if name[0].isupper() and name.isupper())
+"""What is said to a reader whom something is refused."""
+
+OF_HDF5 = ("group", "dataset", "soft link", "external link")
+"""Kinds of what an HDF5 file holds."""
+
 OF_ENTITIES = (
     *(ON_ITS_WAY, WAY_BACK, PLACE_AND_HOLDER, HIDDEN, BEHIND, *parcel.EVENTS.values(), *CLAIMS.values()),
     *("Saved.", "It is published.", "It is made; only you and the curators see it yet."),
@@ -169,7 +190,14 @@ VIEWERS = (
 """What viewers give word by word."""
 
 TITLED = (
-    *("About and help", "Views and downloads", "Specimens at one scale", "What the words mean"),
+    *(
+        "About and help",
+        "Newsletter",
+        "Plan a beamtime",
+        "Views and downloads",
+        "Specimens at one scale",
+        "What the words mean",
+    ),
     *("What data are used where", "Saved searches", "Compare two records", "record", "harvested"),
     *(
         "This catalogue",
@@ -254,7 +282,17 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE, *OF_IMAGES)
+    yield from (
+        *GIVEN,
+        *OF_WORK,
+        *OF_TEXTS,
+        *OF_ENTITIES,
+        *OF_LIVE,
+        *OF_IMAGES,
+        *OF_ADVICE,
+        *OF_HDF5,
+        *OF_REFUSALS,
+    )
 
 
 def of_viewers() -> Iterator[str]:

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 from tomarium import formats
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.cli import execute
+from tomarium.specimen.alignment import Alignment
 from tomarium.specimen.alignment_file import as_link_json
 from tomarium.specimen.image import image_of_array
 from tomarium.specimen.landmarks import Landmark, write_landmarks
@@ -97,6 +98,24 @@ def test_a_map_of_another_rock_ends_with_1_and_its_candidates(
     assert "not found" in printed.out
     assert "candidate: " in printed.out
     assert "the best pose" in printed.err or "another place" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("accepted", "chance", "confidence", "answer"),
+    [
+        (True, 0.01, "high", "found mirrored"),
+        (False, 0.01, "low", "found mirrored with low confidence and not accepted"),
+        (False, 0.19, "low", "found mirrored with low confidence and not accepted"),
+        (False, 0.3, "none", "not found"),
+    ],
+)
+def test_what_may_be_right_is_told_from_what_is_not_found(
+    accepted: bool, chance: float, confidence: str, answer: str
+) -> None:
+    found = Alignment(
+        np.eye(4), np.eye(6), np.zeros(3), accepted, 0.5, 0.4, 1e-6, True, 1.0, "", figures={"chance": chance}
+    )
+    assert (found.confidence, found.answer, found.as_data()["confidence"]) == (confidence, answer, confidence)
 
 
 def test_landmarks_are_fitted(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

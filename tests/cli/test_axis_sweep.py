@@ -11,7 +11,7 @@ from tomarium.cli.slice import command
 from tomarium.kernels.axis.slice_measures import Measure
 from tomarium.synth import SimulationConfig, simulate, truth
 
-CONFIG = SimulationConfig(columns=96, rows=4, views=150, seed=1)
+CONFIG = SimulationConfig(columns=96, rows=4, views=150, hot_pixels=0, seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -133,9 +133,19 @@ def test_runs_tell_whether_two_volumes_are_halves() -> None:
 def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scan = tmp_path / "disc.h5"
     data_exchange.FORMAT.write(scan, make_scan())  # type: ignore[misc]
-    for more in (["--objects"], ["--other", str(scan)]):
-        assert execute(["measure", str(scan), *more]) == 2
-        assert "a volume (z, y, x) is needed" in capsys.readouterr().err
+    target = str(tmp_path / "made.tif")
+    for words in (
+        ["measure", str(scan), "--objects"],
+        ["measure", str(scan), "--other", str(scan)],
+        ["mesh", str(scan)],
+        ["print", str(scan)],
+        ["segment", str(scan), target],
+        ["denoise", str(scan), target],
+    ):
+        assert execute(words) == 2
+        said = capsys.readouterr().err
+        assert "was taken for projections (its root holds /exchange/data" in said
+        assert "a volume (z, y, x) is needed" in said
 
 
 def test_a_scan_is_measured_by_its_even_and_odd_views(

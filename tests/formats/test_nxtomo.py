@@ -116,6 +116,12 @@ def test_a_length_without_a_unit_is_left_out_aloud(make: Make) -> None:
         (np.deg2rad(ANGLES), "rad", ANGLES, None),
         (np.deg2rad(ANGLES), None, ANGLES, "radians"),
         (np.deg2rad(ANGLES) + 292.18, None, np.array(ANGLES) + np.rad2deg(292.18), "radians"),
+        (
+            np.deg2rad(ANGLES) / 3,
+            None,
+            np.array(ANGLES) / 3,
+            "since no number is above 2π: where it is degrees, open",
+        ),
         (np.array(ANGLES), None, ANGLES, "degrees were taken"),
         (np.array(ANGLES) - 89.1, None, np.array(ANGLES) - 89.1, "degrees were taken"),
         (np.array(ANGLES), "bananas", ANGLES, "none of an angle"),

@@ -50,6 +50,35 @@ def test_nothing_there(tmp_path: Path) -> None:
     said = refusal(tmp_path / "beam" / "line" / "x.h5")
     assert f"no such file or folder; the nearest folder that exists is {tmp_path}," in said
     assert "no such file" in refusal("x\n.h5")
+    for path, said in (
+        (
+            "D:\\data\\scan.h5",
+            "is a path of Windows, which is none here; give the path as this system has it, such as /mnt/d/data/sc",
+        ),
+        ("\\\\server\\share\\scan.h5", "such as the folder at which the share is mounted"),
+        (f"{tmp_path}/scan_*.h5", f"has a name of this pattern; see with ls what lies in {tmp_path},"),
+        ("/mnt/no-such-share/scan.h5", "and whether the disk or share below /mnt is mounted"),
+    ):
+        assert said in refusal(path)
+
+
+def test_a_disk_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path) -> bool:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "exists", gone)
+    assert "(Stale file handle); see whether the disk or share is mounted" in str(
+        unusable(Path("/share/x.h5"))
+    )
+
+
+def test_pointers_of_git_lfs(tmp_path: Path) -> None:
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345678\n"
+    for number in range(4):
+        (tmp_path / f"proj_{number}.tif").write_text(text)
+    said = "is a pointer of Git LFS to a file of 12.3 MB that was not fetched; in its repository give: git lfs pull"
+    assert said in refusal(tmp_path / "proj_0.tif")
+    assert said in refusal(tmp_path)
 
 
 def test_empty_file_and_folder(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def test_the_address_alone_decides(client: TestClient) -> None:
     assert client.get("/fr").text == client.get("/fr/").text
     assert client.get("/it/records").status_code == client.get("/fr/fr/records").status_code == 404
     assert 'lang="fr"' in client.get("/fr/nothing", headers={"Accept": "text/html"}).text
+    assert "de fiche « nope »" in client.get("/fr/records/nope", headers={"Accept": "text/html"}).text
+    assert "no record “nope”" in client.get("/fr/records/nope.json").json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,7 @@ def test_the_address_alone_decides(client: TestClient) -> None:
         ("/about", "About and help"),
         ("/statistics", "Views and downloads"),
         ("/compare", "Compare two records"),
+        ("/advise", "Plan a beamtime"),
         ("/glossary", "What the words mean"),
         ("/specimens", "Specimens"),
         ("/admin/settings", "Settings"),

@@ -173,6 +173,12 @@ def test_filters_that_find_nothing_lead_out(client: TestClient) -> None:
     assert [way.text_content() for way in ways] == ["Without “Instrument: none”: 9 records"]
     [address] = ways[0].xpath("a/@href")
     assert client.get(address, headers={"Accept": "application/json"}).json()["total"] == 9
+    for typed in ("tooth <0.5um", "tooth Pixel <0.45 µm"):
+        [way] = html.fromstring(client.get("/records", params={"q": typed}).text).xpath(
+            "//div[@class='empty']//li"
+        )
+        assert way.text_content().startswith("As a range: pixel <0.")
+    assert client.get("/records", params={"q": "tooth pixel <5keV"}).status_code == 200
     assert "Without “" not in client.get("/records?instrument=none").text
 
 

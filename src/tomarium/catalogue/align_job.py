@@ -192,11 +192,10 @@ def align_places(
     alignment = align(fixed, moving, search="near" if near else "global", scale=scale, on_progress=tell)
     if not alignment.accepted:
         return {"refused": _not_found(alignment, moving)}
-    mirrored = " mirrored" if alignment.mirrored else ""
     return {
         "refused": "",
         "alignment": json.dumps(alignment.as_data()),
-        "words": f"found{mirrored}, error {units.show(alignment.tre_m, 'm', 3)}",
+        "words": f"{alignment.answer}, error {units.show(alignment.tre_m, 'm', 3)}",
         "notes": list(alignment.notes),
     }
 
@@ -262,4 +261,4 @@ def _not_found(alignment: Alignment, moving: Image) -> str:
     reason = next(
         (note for note in alignment.notes if "best pose" in note or "place" in note), "no pose stands out"
     )
-    return f"not found: {reason}. Candidates: {'; '.join(candidates)}"
+    return f"{alignment.answer}: {reason}. Candidates: {'; '.join(candidates)}"

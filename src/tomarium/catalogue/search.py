@@ -237,16 +237,10 @@ def search(
             _counted(connection, question) if facets else ((), True, None, find.known_numbers(question))
         )
         hits: list[find.Place] | None = None
-        by_words = bool(terms and (question.narrow or question.few)) and sort == "relevance"
-        if numbers_left is not None and terms and cursor is None and sort == "relevance":
-            total = len(numbers_left)
-            hits = find.most_relevant(
-                connection, question, numbers_left.tolist(), limit=limit + 1, offset=offset
-            )
-        in_one_look = by_words or (question.few and not terms)
-        if total is None and cursor is None and in_one_look and not question.is_known:
-            hits, total = find.listed_and_counted(
-                connection, question, ranked=by_words, limit=limit + 1, offset=offset
+        if cursor is None:
+            by_relevance = bool(terms) and sort == "relevance"
+            hits, total = _at_once(
+                connection, question, total, numbers_left, by_relevance, limit=limit + 1, offset=offset
             )
         total = find.count(connection, question) if total is None else total
         facet_counts = (
@@ -310,6 +304,26 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
     return tuple(
         _hit(connection, rows[numbers[id]], None, ()) for id in dict.fromkeys(ids) if numbers.get(id) in rows
     )
+
+
+def _at_once(
+    connection: Connection,
+    question: Question,
+    total: int | None,
+    numbers_left: NDArray[np.int64] | None,
+    by_relevance: bool,
+    *,
+    limit: int,
+    offset: int,
+) -> tuple[list[find.Place] | None, int | None]:
+    """List and count what is found where one look tells both; None where it does not, and `total` as it was known."""
+    if numbers_left is not None and by_relevance:
+        numbers = numbers_left.tolist()
+        return find.most_relevant(connection, question, numbers, limit=limit, offset=offset), len(numbers)
+    ranked = by_relevance and bool(question.narrow or question.few)
+    if total is not None or question.is_known or not (ranked or (question.few and not question.terms)):
+        return None, total
+    return find.listed_and_counted(connection, question, ranked=ranked, limit=limit, offset=offset)
 
 
 def _counted(

@@ -78,8 +78,10 @@ def command(
     CT volume and a map of silicon. All orientations and places are searched, mirror images too; then the best are
     refined by their mutual information, to parts of a voxel.
 
-    The best is judged against what unrelated places of the same two images reach. Where it does not stand out, or is
-    not fixed by the images, the answer is "not found": the end is 1 and the best candidates are listed. The matrix maps
+    The best is judged against what unrelated places of the same two images reach. It is accepted where the chance that
+    one of those fits as well is below 5 %, and a point's place is known to half a voxel of the coarser image. Else the
+    answer is "found with low confidence and not accepted" (a chance below 20 %), or "not found": the end is 1, what is
+    lacking is told with its figure, and the best candidates are listed. The matrix maps
     points (x, y, z) of MOVING's frame into FIXED's, in metres; the error told is the standard deviation of where a
     point lies, estimated from the images themselves.
 
@@ -159,15 +161,14 @@ def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 
 def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
     from tomarium.kernels.alignment.rotations import angle_of
+    from tomarium.specimen.judge import CHANCE
     from tomarium.specimen.pose import similarity
 
     _, turn = similarity(alignment.matrix)
     upright = turn * np.sign(np.linalg.det(turn))
     middle = alignment.map(np.array([images[1].centre_m]))[0]
     click.secho(
-        f"found{' mirrored' if alignment.mirrored else ''}"
-        if alignment.accepted
-        else "not found; the best candidate:",
+        alignment.answer + ("; the best candidate:" if alignment.confidence == "none" else ""),
         bold=True,
         fg=None if alignment.accepted else "yellow",
     )
@@ -192,6 +193,10 @@ def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
                 f"{alignment.score:.3f} nats",
                 f"unrelated places reach {alignment.null_level:.3f} at most",
             )
+        )
+        chance = f"{100 * alignment.figures['chance']:.2g} %"
+        rows.append(
+            ("chance", chance, f"that unrelated places reach that; below {100 * CHANCE:g} % is accepted")
         )
     sigma = alignment.figures.get("scale_sigma", float("nan"))
     if np.isfinite(sigma):

@@ -256,7 +256,7 @@ def _copy_to_remote(
         if dry_run:
             click.echo(f"{target}: {listing.source.name}, {units.show(float(listing.bytes), 'B', digits=3)}")
             continue
-        copied = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
+        copied = copy_to_remote(listing, target, ledger, show.megabytes(f"{listing.source.name} (MB read)"))
         _tell_scan(copied, Path(target))
         if log is not None:
             log.note_all([of_copy(copied, listing, target, target)], lambda text: show.warnings([text]))
@@ -286,14 +286,10 @@ def _submit_to_globus(
                 f"of the collection {collection.id}"
             )
             continue
-        transfer = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
+        transfer = submit(listing, target, collection, ledger, show.megabytes(f"{name} (MB read)"))
         click.echo(f"  {name}: given to Globus, task {transfer.task}: {transfer.told or transfer.state}")
     if not dry_run:
         click.echo("`tomarium disks status` tells when Globus has copied and verified them")
-
-
-def _megabytes(report_progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
-    return lambda done, total: report_progress(f"{name} (MB read)", done // 10**6, total // 10**6)
 
 
 def _watch(

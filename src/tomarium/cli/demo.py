@@ -10,7 +10,6 @@ import click
 
 from tomarium.cli import scan_options, show
 from tomarium.errors import InputError
-from tomarium.pipeline.protocol.choice import Choice
 
 if TYPE_CHECKING:
     from tomarium.catalogue import Catalogue
@@ -18,10 +17,7 @@ if TYPE_CHECKING:
 DELTA_BETA: Final = 60.0
 """Of the simulated sample: its edges have fringes, as those of a real scan have."""
 
-SIMULATED: Final = Choice(
-    steps=("remove_spikes", "paganin", "remove_stripes"),
-    assignments=(f"paganin.delta_beta={DELTA_BETA:g}",),
-)
+STEPS: Final = ("remove_spikes", "paganin", "remove_stripes")
 """What removes the zingers, fringes and rings of the simulated scan."""
 
 
@@ -64,6 +60,7 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ingest import ingest
     from tomarium.catalogue.make_record import make_record
+    from tomarium.pipeline.protocol.choice import Choice
     from tomarium.pipeline.protocol.self_check import self_check
     from tomarium.standards.ro_crate import FILENAME
 
@@ -75,7 +72,8 @@ def command(
         return
     show.warnings(f"{finding.name}: {finding.why}" for finding in self_check() if finding.state != "there")
     scan = opening.open_scan(path or _simulated(folder, size, views, progress))
-    choice = Choice() if path else SIMULATED
+    simulated = Choice(steps=STEPS, assignments=(f"paganin.delta_beta={DELTA_BETA:g}",))
+    choice = Choice() if path else simulated
     record = folder / "records" / scan.name
     if (record / FILENAME).exists():
         click.echo(f"{record}: there already; remove it to make it anew")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -192,9 +192,9 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
             raise InputError(
                 f"{place.label}: holds no copy of {min(lacking)}; tomarium disks status says where it is"
             )
-        code, report_progress = 0, show.progress()
+        code = 0
         for copy in copies:
-            problems = verify_copy(ledger, copy, top, _megabytes(report_progress, copy.scan))
+            problems = verify_copy(ledger, copy, top, show.megabytes(copy.scan))
             click.echo(
                 f"{copy.scan}: {copy.files} files, {'as they were' if not problems else f'{len(problems)} are wrong'}"
             )
@@ -216,7 +216,3 @@ def forget(disk: str, beamtime: Path | None) -> None:
         place = ledger.place(disk)
         ledger.forget(place.id)
     click.echo(f"{place.label} ({place.id}): is no longer in the ledger; its files are as they were")
-
-
-def _megabytes(report_progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
-    return lambda done, total: report_progress(name, done // 10**6, total // 10**6)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from tomarium.cli.reference import pages
-
 
 @click.command("docs")
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -21,6 +19,7 @@ def command(folder: Path, check: bool) -> None:
     tomarium docs docs/reference
     tomarium docs docs/reference --check
     """
+    from tomarium.cli.reference import pages
     from tomarium.errors import InputError
 
     for name, text in pages().items():

@@ -10,7 +10,6 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
-from tomarium.formats.opening.image_user_values import SOURCES
 from tomarium.model import Image, Scan, Value, parameter
 from tomarium.model.geometry import FIELDS, Field
 
@@ -56,6 +55,8 @@ def command(
 
 
 def _show_image(description: dict[str, Any]) -> None:
+    from tomarium.formats.opening.image_user_values import SOURCES
+
     unit = f", values in {description['unit']}" if description["unit"] else ""
     sources = description["metadata"].get(SOURCES) or {}
     entries = description["entries"] if len(description["entries"]) > 1 else []

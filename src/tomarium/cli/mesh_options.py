@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tomarium.catalogue.catalogue import Catalogue
     from tomarium.catalogue.keep_mesh import Target
     from tomarium.catalogue.mesh_files import About
-    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
     from tomarium.pipeline.mesh.body import Wish
 
@@ -127,6 +126,7 @@ def open_source(
     from tomarium.catalogue.mesh_files import About, about_of
     from tomarium.catalogue.model_request import read_mm, with_voxel
     from tomarium.catalogue.record_folder import ID, read_record
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
     from tomarium.standards.ro_crate import FILENAME
 

@@ -114,21 +114,7 @@ def command(
     on_progress = show.progress()
     executor = executor_options.resolve(executor, opening)
     if again is not None:
-        if crop is not None:
-            raise click.UsageError("--again makes the part that the record holds; leave out --crop")
-        if like is not None:
-            raise click.UsageError("--again repeats a run with its own scan; leave out --like")
-        if dry_run:
-            raise click.UsageError("--again does what the record tells of its run; leave out --dry-run")
-        if choice != type(choice)() or rows is not None:
-            raise click.UsageError(
-                "--again repeats the run as it was; leave out --rows and what changes the protocol (--protocol, "
-                "--preset, --step, --set, --bin, --roi, --material), or start from that record by --like"
-            )
-        if opening.given:
-            raise click.UsageError(
-                f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
-            )
+        _demand_as_it_was(opening, choice, crop=crop, like=like, dry_run=dry_run, rows=rows)
         outcome = repeat_record(
             again,
             path,
@@ -160,14 +146,10 @@ def command(
         protocol, exports = with_own_volume(chosen.protocol, exports)
         if dry_run:
             place = output or Path(f"{chosen.scan.name}_record")
-            plan_made = plan(
-                protocol,
-                chosen.scan,
-                resources_for(
-                    find_executor(executor), place, memory or choice.told("memory"), device, device_memory
-                ),
-                rows=chosen.rows,
+            resources = resources_for(
+                find_executor(executor), place, memory or choice.told("memory"), device, device_memory
             )
+            plan_made = plan(protocol, chosen.scan, resources, rows=chosen.rows)
             executor_options.show_plan(plan_made, place, executor)
             plan_made.demand_fit()
             return 0
@@ -209,3 +191,30 @@ def _tell_casts(folder: Path) -> None:
                 f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} "
                 f"{entry['unit']}, {entry['limits']}; clipped: {below} of all voxels below, {above} above"
             )
+
+
+def _demand_as_it_was(
+    opening: scan_options.Opening,
+    choice: Choice,
+    *,
+    crop: str | None,
+    like: Path | None,
+    dry_run: bool,
+    rows: str | None,
+) -> None:
+    """Refuse, beside --again, what would change the run that is repeated."""
+    if crop is not None:
+        raise click.UsageError("--again makes the part that the record holds; leave out --crop")
+    if like is not None:
+        raise click.UsageError("--again repeats a run with its own scan; leave out --like")
+    if dry_run:
+        raise click.UsageError("--again does what the record tells of its run; leave out --dry-run")
+    if choice != type(choice)() or rows is not None:
+        raise click.UsageError(
+            "--again repeats the run as it was; leave out --rows and what changes the protocol (--protocol, "
+            "--preset, --step, --set, --bin, --roi, --material), or start from that record by --like"
+        )
+    if opening.given:
+        raise click.UsageError(
+            f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
+        )

@@ -186,6 +186,23 @@ def progress() -> Callable[[str, int, int], None]:
     return tell
 
 
+def megabytes(stage: str) -> Callable[[int, int], None]:
+    """Return what tells the progress of bytes that are read.
+
+    Parameters
+    ----------
+    stage : str
+        What is done, with its unit.
+
+    Returns
+    -------
+    callable
+        `tell(done, total)`, bytes; shown as `progress` does, in MB.
+    """
+    tell = progress()
+    return lambda done, total: tell(stage, done // 10**6, total // 10**6)
+
+
 def finished_record(folder: Path, *, is_record: bool = True) -> None:
     """Tell that a volume is finished, and how it is looked at and filed.
 

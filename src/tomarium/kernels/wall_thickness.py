@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from itertools import product
+from math import inf
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.kernels.isosurface import surrounded
+from tomarium.kernels.near_distance import Tell, near_distance
 from tomarium.optional_packages import optional_import
 
 CORNER: Final = 0.75
 """What a ball leaves of a right-angled corner is up to (√3 - 1) of its radius away from it: that is not thin."""
 NEAR_PX: Final = 2.0
 """Up to this distance from the surface a field says where the surface is, px."""
+LEAST_SLOPE: Final = 0.2
+"""Slope of the depth on both sides of the middle of a wall, from which its top follows, px a px."""
 OFF_MIDDLE_PX: Final = ((0.0, 0.25), (0.25, 0.51))
 """How far voxels in the middle of a wall may be from it; those between two of the numbers get balls of one size."""
 
 
-def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+def depth_inside(
+    field: NDArray[np.float32], level: float, reach: float = inf, tell: Tell | None = None
+) -> NDArray[np.float32]:
     """Measure how deep each voxel lies in the body, right to a part of a voxel.
 
     The distance to the nearest voxel that is not in the body, less the distance of that voxel from the surface, which
@@ -31,19 +37,22 @@ def depth_inside(field: NDArray[np.float32], level: float) -> NDArray[np.float32
         The body is where it is above the level; beyond the ends is no body.
     level : float
         In the unit of the field.
+    reach : float
+        Depth that is enough, px: what lies deeper gets this depth.
+    tell : callable, optional
+        `tell(done, total)`.
 
     Returns
     -------
     array of float32, same shape
         px; 0 outside.
     """
-    ndimage = optional_import("scipy.ndimage", "mesh")
     padded = surrounded(field, level)
     body = padded > level
-    deep, nearest = ndimage.distance_transform_edt(body, return_indices=True)
     # Half a voxel where the field is a step; never more than a voxel.
-    gap = np.clip((level - padded) / steepness(padded), 0.0, 1.0)
-    deep = np.where(body, deep - gap[tuple(nearest)], -gap).astype(np.float32)
+    gap = np.clip((level - padded) / steepness(padded), 0.0, 1.0).astype(np.float32)
+    reach = min(reach, float(np.linalg.norm(body.shape)))
+    deep = np.where(body, near_distance(body, reach, gap, tell=tell), -gap)
     for _ in range(2):
         deep = _no_steeper_than_one(deep)
     return np.asarray(np.maximum(deep, 0.0)[1:-1, 1:-1, 1:-1])
@@ -86,20 +95,18 @@ def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
         a, b, c, d = (
             np.moveaxis(depth, axis, 0)[start : depth.shape[axis] - 3 + start or None] for start in range(4)
         )
-        up, down = np.clip(b - a, 0, 1), np.clip(c - d, 0, 1)
-        slope = up + down
+        tents = np.nonzero((b - a > LEAST_SLOPE) & (c - d > LEAST_SLOPE) & (b > 0) & (c > 0))
+        up, down = np.minimum(b[tents] - a[tents], 1), np.minimum(c[tents] - d[tents], 1)
         # Two lines, b + up t and c + down (1 - t), meet at t between the two voxels.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            at = (c + down - b) / slope
-        inside = (up > 0.2) & (down > 0.2) & (at > 0) & (at < 1) & (b > 0) & (c > 0)
-        top = np.where(inside, b + up * np.nan_to_num(at), 0).astype(np.float32)
+        at = (c[tents] + down - b[tents]) / (up + down)
+        top = np.where((at > 0) & (at < 1), b[tents] + up * at, 0)
         along_axis = np.moveaxis(best, axis, 0)
-        np.maximum(along_axis[1:-2], top, out=along_axis[1:-2])
-        np.maximum(along_axis[2:-1], top, out=along_axis[2:-1])
+        for beside in (along_axis[1:-2], along_axis[2:-1]):
+            beside[tents] = np.maximum(beside[tents], top)
     return best
 
 
-def thin_places(depth: NDArray[np.float32], wall_px: float) -> NDArray[np.bool_]:
+def thin_places(depth: NDArray[np.float32], wall_px: float, tell: Tell | None = None) -> NDArray[np.bool_]:
     """Find what no ball of the diameter of a wall reaches that fits into the body.
 
     Parameters
@@ -108,6 +115,8 @@ def thin_places(depth: NDArray[np.float32], wall_px: float) -> NDArray[np.bool_]
         As `depth_inside` gives it, px.
     wall_px : float
         Thickness that a wall should have, px.
+    tell : callable, optional
+        `tell(done, total)`.
 
     Returns
     -------
@@ -118,13 +127,12 @@ def thin_places(depth: NDArray[np.float32], wall_px: float) -> NDArray[np.bool_]
     ----------
     Hildebrand & Rüegsegger, J. Microsc. 185 (1997) 67-75: local thickness.
     """
-    ndimage = optional_import("scipy.ndimage", "mesh")
     body, radius = depth > 0, wall_px / 2
     holds = greatest_depth(depth) >= radius * (1 - 1e-3) - 0.05
     if not holds.any():
         return body
-    away = ndimage.distance_transform_edt(~holds)
-    return np.asarray(body & (away > radius * (1 + CORNER) + 1))
+    farthest = radius * (1 + CORNER) + 1
+    return np.asarray(body & (near_distance(~holds, farthest + 1, tell=tell) > farthest))
 
 
 def share_of_surface(thin: NDArray[np.bool_], depth: NDArray[np.float32]) -> float:
@@ -152,6 +160,7 @@ def thickened(
     depth: NDArray[np.float32],
     thin: NDArray[np.bool_],
     wall_px: float,
+    tell: Tell | None = None,
 ) -> NDArray[np.float32]:
     """Put balls of the diameter of a wall around the middle of all that is thin.
 
@@ -167,6 +176,8 @@ def thickened(
         As `thin_places` gives it.
     wall_px : float
         Thickness that a wall gets at least, px; it may become a voxel thicker.
+    tell : callable, optional
+        `tell(done, total)`.
 
     Returns
     -------
@@ -178,12 +189,23 @@ def thickened(
     result = signed_depth(field, level, depth)
     # Of a wall only its middle: balls around all of it would make it thicker than the wall.
     off = np.maximum(greatest_depth(depth), ndimage.maximum_filter(depth, size=3)) - depth
-    for low, high in OFF_MIDDLE_PX:
+    for number, (low, high) in enumerate(OFF_MIDDLE_PX):
         ridge = thin & (off >= low) & (off < high)
         if ridge.any():
-            grown = wall_px / 2 + 0.25 - low - ndimage.distance_transform_edt(~ridge)
-            np.maximum(result, grown.astype(np.float32), out=result)
+            radius = np.float32(wall_px / 2 + 0.25 - low)
+            # Beyond the bound the ball is below -2, which is the least that the result holds.
+            grown = radius - near_distance(
+                ~ridge,
+                float(radius) + NEAR_PX,
+                tell=None if tell is None else _part(tell, number, len(OFF_MIDDLE_PX)),
+            )
+            np.maximum(result, grown, out=result)
     return result
+
+
+def _part(tell: Tell, number: int, parts: int) -> Tell:
+    """Tell of one part of several as of all."""
+    return lambda done, total: tell(number * total + done, parts * total)
 
 
 def signed_depth(field: NDArray[np.float32], level: float, depth: NDArray[np.float32]) -> NDArray[np.float32]:

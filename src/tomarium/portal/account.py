@@ -9,6 +9,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import SCOPES, end_sessions, make_token, open_session, revoke_token
 from tomarium.errors import InputError
+from tomarium.portal import refusals
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, read_days
 from tomarium.portal.identity import SESSION, forget_session, identify, session_seconds, set_cookie
@@ -50,7 +51,7 @@ def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
             secret = open_session(connection, reader.name)
     except InputError as problem:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
-    response = _show(request_context, 200, told="The password was changed; all other sessions have ended.")
+    response = _show(request_context, 200, told=refusals.PASSWORD_CHANGED)
     set_cookie(request, response, SESSION, secret, session_seconds())
     return response
 
@@ -90,7 +91,7 @@ def revoke(request_context: CurrentRequest, fields: Fields) -> Response:
             revoke_token(connection, reader, reader.name, fields.get("name", ""))
     except InputError as problem:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
-    return _show(request_context, 200, told="The token is revoked; it opens nothing any more.")
+    return _show(request_context, 200, told=refusals.TOKEN_REVOKED)
 
 
 def demand_try(context: RequestContext, reader: Reader) -> str:
@@ -100,9 +101,7 @@ def demand_try(context: RequestContext, reader: Reader) -> str:
     with context.catalogue.writing() as connection:
         wait = sign_in_limits.begin(connection, reader.name, address)
     if wait:
-        raise HTTPException(
-            429, "Too many tries failed; try again later.", {"Retry-After": str(int(wait) + 1)}
-        )
+        raise HTTPException(429, refusals.TOO_MANY_TRIES, {"Retry-After": str(int(wait) + 1)})
     return address
 
 
@@ -110,7 +109,7 @@ def holder_of(context: RequestContext) -> Reader:
     """Return who signed in; a token can neither make others nor change the password."""
     identity = identify(context.request)
     if identity.way != "session":
-        raise HTTPException(401, "Sign in first; an account is changed by its holder alone.")
+        raise HTTPException(401, refusals.SIGN_IN_FIRST)
     return identity.reader
 
 

@@ -1,7 +1,8 @@
-"""What a search that finds nothing would find with one of its conditions less."""
+"""What a search that finds nothing would find with one of its conditions less, or with its words read as a range."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,6 +14,10 @@ from tomarium.portal.facet_links import label_of_value
 from tomarium.portal.request_context import RequestContext
 from tomarium.standards.panet import label_of
 
+_TYPED: Final = re.compile(
+    r"(?:\b(?P<name>voxel|pixel|energy) *)?(?P<bound>[<>]=? *\d+(?:\.\d+)?) *(?P<unit>nm|[uµμ]m|mm|keV)\b",
+    re.IGNORECASE,
+)
 _TRIED: Final = 6  # conditions at most: each is a search
 
 
@@ -32,6 +37,8 @@ class Without:
         There are more than `total`.
     address : str
         Of that search.
+    as_range : bool
+        Whether it is not left out, but was typed among the words and is asked as a range.
     """
 
     facet: str
@@ -39,6 +46,7 @@ class Without:
     total: int
     more: bool
     address: str
+    as_range: bool = False
 
 
 def without_one(request_context: RequestContext, asked: Asked) -> tuple[Without, ...]:
@@ -54,27 +62,51 @@ def without_one(request_context: RequestContext, asked: Asked) -> tuple[Without,
     Returns
     -------
     tuple of Without
-        For the conditions without which something is found; empty where there is one condition only.
+        For the conditions without which something is found, where there are several; or "<5um" among the words, where
+        something is found by it as a range.
     """
+    for condition, others in _typed_range(asked):
+        if found := _found(request_context, others, Without("", condition, 0, False, "", as_range=True)):
+            return (found,)
     conditions = [*_each_left_out(asked)]
     if not 1 < len(conditions) <= _TRIED:
         return ()
-    found = []
-    for facet, condition, others in conditions:
-        page = search(
-            request_context.catalogue,
-            request_context.reader,
-            others.words,
-            filters=others.filters,
-            ranges=others.ranges,
-            companions=others.companions,
-            limit=1,
-            elsewhere=True,
-        )
-        if page.total:
-            address = f"{request_context.link('records')}?{others.spelled}"
-            found.append(Without(facet, condition, page.total, page.more, address))
-    return tuple(found)
+    tried = (
+        _found(request_context, others, Without(facet, condition, 0, False, ""))
+        for facet, condition, others in conditions
+    )
+    return tuple(filter(None, tried))
+
+
+def _found(request_context: RequestContext, asked: Asked, told: Without) -> Without | None:
+    """Count what is found; None where that is nothing."""
+    page = search(
+        request_context.catalogue,
+        request_context.reader,
+        asked.words,
+        filters=asked.filters,
+        ranges=asked.ranges,
+        companions=asked.companions,
+        limit=1,
+        elsewhere=True,
+    )
+    address = f"{request_context.link('records')}?{asked.spelled}"
+    return replace(told, total=page.total, more=page.more, address=address) if page.total else None
+
+
+def _typed_range(asked: Asked) -> Iterator[tuple[str, Asked]]:
+    """Read "<5um" among the words as a range of the voxel size, or of the pixel size, and "<20 keV" of the energy."""
+    match = _TYPED.search(asked.words)
+    if match is None:
+        return
+    sizes = ("energy",) if match["unit"].lower() == "kev" else ("voxel", "pixel")
+    name = (match["name"] or "").lower()
+    words = " ".join((asked.words[: match.start()] + asked.words[match.end() :]).split())
+    text = match["bound"] + ("keV" if sizes == ("energy",) else match["unit"].lower())
+    for size in sizes:
+        if name in ("", size):
+            ranges = {**asked.ranges, size: (*asked.ranges.get(size, ()), text)}
+            yield f"{size} {text}", replace(asked, words=words, ranges=ranges)
 
 
 def _each_left_out(asked: Asked) -> Iterator[tuple[str, str, Asked]]:

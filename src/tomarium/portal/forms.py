@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import FormatError, InputError
+from tomarium.portal import refusals
 from tomarium.portal.identity import SAFE
 
 Made = TypeVar("Made")
@@ -56,10 +57,7 @@ async def demand_same_site(request: Request) -> None:
     else:
         return
     if not own:
-        raise HTTPException(
-            403,
-            "This was sent by a page of another site, and nothing was done. Open the page here and send it again.",
-        )
+        raise HTTPException(403, refusals.OTHER_SITE)
 
 
 async def _read_fields(request: Request) -> Mapping[str, str]:

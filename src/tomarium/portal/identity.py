@@ -21,6 +21,7 @@ from tomarium.catalogue.tokens import (
     must_renew,
     renew_session,
 )
+from tomarium.portal import refusals
 
 SESSION: Final = "tomarium-session"
 REVIEW: Final = "tomarium-review"
@@ -140,9 +141,7 @@ def demand_scope(request: Request, scope: Scope) -> Reader:
     demand_valid(request)
     identity = identify(request)
     if identity.way == "nobody":
-        raise HTTPException(
-            401, "This needs an account. Sign in, or send a token.", {"WWW-Authenticate": "Bearer"}
-        )
+        raise HTTPException(401, refusals.NEEDS_ACCOUNT, {"WWW-Authenticate": "Bearer"})
     if scope not in identity.scopes:
         raise HTTPException(
             403,

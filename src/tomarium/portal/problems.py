@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, StoreUnavailable
+from tomarium.portal import refusals
 from tomarium.portal.rendering import answer_json, fill, wants_json
 from tomarium.portal.request_context import context_of
 
@@ -101,20 +102,14 @@ def _validation(request: Request, problem: Exception) -> Response:
 def _input(request: Request, problem: Exception) -> Response:
     if isinstance(problem, FormatError):
         logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
-        return _answer(
-            request, 503, "The files of this record are damaged or incomplete; its keeper was told."
-        )
+        return _answer(request, 503, refusals.DAMAGED)
     return _answer(request, 400, f"{problem}."[:1].upper() + f"{problem}."[1:])
 
 
 def _unavailable(request: Request, problem: Exception) -> Response:
     # Names of buckets and the endpoint are for who runs the catalogue.
     logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
-    message = (
-        "The store in which the files of this record lie does not answer now. Try again in a minute; whoever runs this "
-        "catalogue finds the cause in the server's log."
-    )
-    return _answer(request, 503, message, {"Retry-After": "60"})
+    return _answer(request, 503, refusals.STORE_AWAY, {"Retry-After": "60"})
 
 
 def _no_database(request: Request, problem: Exception) -> Response:
@@ -124,9 +119,7 @@ def _no_database(request: Request, problem: Exception) -> Response:
 
 def _unexpected(request: Request, _problem: Exception) -> Response:
     # Starlette logs the trace itself; the reader gets no detail of the machine.
-    return _answer(
-        request, 500, "An error of tomarium itself; it was written to the server's log. Try again."
-    )
+    return _answer(request, 500, refusals.BROKEN)
 
 
 def _by_people(request: Request) -> bool:

@@ -20,7 +20,9 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.model.entity import KINDS
+from tomarium.model.sentence import Sentence
 from tomarium.model.wording import day
+from tomarium.portal import refusals
 from tomarium.portal.identity import demand_valid
 from tomarium.portal.languages import ENGLISH, language_of, root_of
 from tomarium.portal.routes import is_for_people, path_of
@@ -199,18 +201,12 @@ class RequestContext:
             place = place_of(connection, self.reader, id)
             entities = entities_of_record(connection, id) if place is not None and place.stale else ()
         if place is None:
-            raise HTTPException(
-                404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
-            )
+            raise HTTPException(404, Sentence(refusals.NO_RECORD, id=id[:80]))
         try:
             record = read_at(place)
             return (telling(record, entities) if place.stale else record), place
         except (OSError, FormatError) as problem:
-            raise HTTPException(
-                503,
-                "The folder of this record cannot be read now: it was moved or is damaged. Whoever runs this "
-                "catalogue can bring it back, or rebuild the index.",
-            ) from problem
+            raise HTTPException(503, refusals.UNREADABLE) from problem
 
     def folders_told(self, folder: Path) -> re.Pattern[str]:
         """Describe the folders of a machine that a record's files tell and that nobody else is told.
@@ -249,7 +245,7 @@ def closed(record: Record) -> str:
         return f"The files of this record were withdrawn on {when}{why}. Its metadata stay."
     if publication is not None:
         return f"The files of this record open on {day(publication.open_from)}; until then its creators may be asked."
-    return "The files of this record are not open."
+    return refusals.NOT_OPEN
 
 
 def without_content(record: Record) -> Record:

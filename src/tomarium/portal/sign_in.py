@@ -13,7 +13,8 @@ from tomarium.catalogue.invitations import invited_to
 from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.catalogue.second_factor import any_factor, passes
 from tomarium.catalogue.tokens import close_session, open_session
-from tomarium.portal import oidc
+from tomarium.model.sentence import Sentence
+from tomarium.portal import oidc, refusals
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, own_path
 from tomarium.portal.identity import (
@@ -33,9 +34,6 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
-
-WRONG = "The name or the password is wrong."
-WRONG_CODE = "The name, the password or the code is wrong."
 
 
 def add_routes(app: FastAPI) -> None:
@@ -65,7 +63,11 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
         wait = sign_in_limits.begin(connection, name, address)
     if wait:
         minutes = math.ceil(wait / 60)
-        reason = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        reason = (
+            Sentence(refusals.TOO_MANY_SIGN_INS, minutes=minutes)
+            if minutes > 1
+            else refusals.TOO_MANY_IN_A_MINUTE
+        )
         return _failed(request_context, fields, 429, reason, {"Retry-After": str(math.ceil(wait))})
     account = check_password(catalogue, name, password)
     keyless = False
@@ -87,7 +89,7 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
     if keyless:
         return _failed(request_context, fields, 503, NO_KEY)
     if account is None or not passed:
-        return _failed(request_context, fields, 403, WRONG_CODE if asks_code else WRONG)
+        return _failed(request_context, fields, 403, refusals.WRONG_CODE if asks_code else refusals.WRONG)
     return _begin(request_context, account, own_path(fields.get("back", "/")), "password")
 
 
@@ -126,7 +128,7 @@ def finish_oidc(
     if error:
         raise HTTPException(403, f"The identity provider did not sign you in ({error[:80]}). Try again.")
     if oidc_state is None or not oidc_state.fits(state):
-        raise HTTPException(403, "This sign-in was not begun here, or took too long. Begin again.")
+        raise HTTPException(403, refusals.NOT_BEGUN_HERE)
     person = oidc.finish(_client(request_context), oidc_state, code)
     account = oidc.account_of(request_context.catalogue, person)
     response = _begin(request_context, account, oidc_state.back, person.issuer)
@@ -147,10 +149,7 @@ def review(request_context: CurrentRequest, secret: str) -> Response:
         invitations = {key: invited_to(connection, key) for key in secrets}
     opened = invitations[secret]
     if opened is None:
-        raise HTTPException(
-            404,
-            "This link opens nothing: it has ended, was revoked, or a letter is missing. Ask who sent it.",
-        )
+        raise HTTPException(404, refusals.OPENS_NOTHING)
     valid_until = {
         key: invitation.until_utc for key, invitation in invitations.items() if invitation is not None
     }

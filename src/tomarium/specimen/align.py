@@ -278,7 +278,9 @@ def _alignment_of(
         notes.append(
             "the best pose is not fixed by the images: along some direction the score hardly changes"
             if not np.isfinite(certainty.spread)
-            else f"the best pose is known to {certainty.spread:.1f} voxels only, which a pose found by chance may be"
+            else f"the best pose is known to {certainty.spread:.2g} voxels of the coarser image only, and "
+            f"{verdict.most_spread:g} are asked for, since a pose found by chance may be known so badly; look at "
+            f"its picture, and give landmarks or a finer image"
         )
     if not fit.settled:
         notes.append("the refinement did not come to rest")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.specimen.judge import LOW_CHANCE
+
 Array = NDArray[np.float64]
 
 FREEDOMS = ("rotation x", "rotation y", "rotation z", "shift x", "shift y", "shift z")
@@ -90,6 +92,21 @@ class Alignment:
     freedoms: tuple[str, ...] = FREEDOMS
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def confidence(self) -> str:
+        """How sure the pose is: "high" where it is accepted, "low" where it may be right, else "none"."""
+        if self.accepted:
+            return "high"
+        return "low" if self.figures.get("chance", 1.0) < LOW_CHANCE else "none"
+
+    @property
+    def answer(self) -> str:
+        """What was found, in words: "found mirrored", "found with low confidence and not accepted", "not found"."""
+        if self.confidence == "none":
+            return "not found"
+        mirrored = " mirrored" if self.mirrored else ""
+        return f"found{mirrored}" + ("" if self.accepted else " with low confidence and not accepted")
+
     def map(self, points_m: Array) -> Array:
         """Map points (x, y, z) of the moving image's frame into the fixed one's; shape (point, 3), m."""
         return np.asarray(np.asarray(points_m, np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3])
@@ -101,6 +118,7 @@ class Alignment:
             "covariance": _listed(self.covariance),
             "centre_m": _listed(self.centre_m),
             "accepted": self.accepted,
+            "confidence": self.confidence,
             "score": _number(self.score),
             "null_level": _number(self.null_level),
             "tre_m": _number(self.tre_m),

@@ -11,6 +11,9 @@ import numpy as np
 CHANCE: Final = 0.05
 """Chance above which the best is taken for one of the unrelated ones; the spread has to be small as well."""
 
+LOW_CHANCE: Final = 0.2
+"""Chance below which the best, though it is not accepted, is told as found with low confidence."""
+
 MOST_SPREAD: Final = 0.5
 """Largest standard deviation of where a point lies, in voxels of the coarser image; poses found by chance are
 seldom fixed so well. Both bounds together were set on pairs of unrelated rocks (`benchmarks/alignment.py --null`)."""
@@ -86,6 +89,7 @@ def judge(scores: Sequence[tuple[float, bool]]) -> Verdict:
             level,
             chance,
             f"the best pose reaches {best:.3f} nats and the next {tail[0]:.3f}: unrelated places reach that too "
-            f"(chance {chance:.2g}); the images may not show the same, or not enough of it",
+            f"(chance {100 * chance:.2g} %, below {100 * CHANCE:g} % is asked for); the images may not show the same, "
+            f"or not enough of it",
         )
     return Verdict(True, level, chance)

@@ -101,7 +101,7 @@ def _run_check(check: Check, subject: Subject) -> list[Finding]:
     except TomariumError as problem:
         # What a damaged file answers when its frames are read; the examination goes on.
         findings_of_check = [
-            error(subject.name, str(problem), "data that can be read", "copy the file again from its origin")
+            error(subject.name, str(problem), "data that can be read", "follow the last words of the message")
         ]
         return [replace(finding, code="unreadable", theme="files") for finding in findings_of_check]
     return [replace(finding, code=check.name, theme=check.theme) for finding in findings_of_check]

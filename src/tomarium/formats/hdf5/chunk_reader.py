@@ -6,6 +6,7 @@ stand alone, so that some rows of a frame need some of its blocks; where these l
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -174,7 +175,7 @@ class _Reader:
         packed = self._buffer(chunk.size)[: chunk.size]
         os.preadv(self.descriptor, [packed], chunk.offset)
         try:
-            content = _inflated(packed, int(np.prod(self.shape)) * self.kind.itemsize)
+            content = _inflated(packed, math.prod(self.shape) * self.kind.itemsize)
         except (ValueError, zlib.error) as error:
             raise self._damage(chunk, error) from error
         for part, out in parts:
@@ -183,7 +184,7 @@ class _Reader:
     def _fill_from_blocks(self, parts: list[tuple[_Chunk, NDArray[Any]]]) -> None:
         """Read from the last block on whose place is known, as far as is wanted."""
         chunk = parts[0][0]
-        total = int(np.prod(self.shape)) * self.kind.itemsize
+        total = math.prod(self.shape) * self.kind.itemsize
         wanted = [part.wanted(self.shape, self.kind.itemsize) for part, _ in parts]
         first, last = min(first for first, _ in wanted), max(last for _, last in wanted)
         start, block = self.known.start(chunk.offset, first)
@@ -228,15 +229,16 @@ class _Reader:
 def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Iterator[_Chunk | None]:
     """Find the chunks that hold a part of what is wanted; None for one that only the library can read."""
     deep, tall, wide = dataset.chunks
-    owners = frames // deep
-    infos = _info_of_all_chunks(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
-    for first in np.unique(owners):
-        places = np.flatnonzero(owners == first)
+    order = np.argsort(frames // deep, kind="stable")
+    owners, begins = np.unique((frames // deep)[order], return_index=True)
+    infos = _info_of_all_chunks(dataset, len(owners) * -(-dataset.shape[2] // wide))
+    for first, places in zip(owners.tolist(), np.split(order, begins[1:]), strict=True):
         members = frames[places] - first * deep
+        members_span = slice(int(members.min()), int(members.max()) + 1)
         for top in range(rows.start // tall * tall, rows.stop, tall):
             low, high = max(rows.start, top), min(rows.stop, top + tall)
             for first_column in range(0, dataset.shape[2], wide):
-                place = int(first) * deep, top, first_column
+                place = first * deep, top, first_column
                 info = dataset.id.get_chunk_info_by_coord(place) if infos is None else infos.get(place)
                 if info is None or not info.size or info.byte_offset is None or info.filter_mask:
                     yield None
@@ -244,7 +246,7 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
                 yield _Chunk(
                     info.byte_offset,
                     info.size,
-                    slice(int(members.min()), int(members.max()) + 1),
+                    members_span,
                     slice(low - top, high - top),
                     min(wide, dataset.shape[2] - first_column),
                     places,
@@ -279,7 +281,7 @@ def _fill(
     unpack: Callable[[int, int, int, NDArray[np.uint8]], None],
 ) -> None:
     _, tall, wide = shape
-    total = int(np.prod(shape)) * kind.itemsize
+    total = math.prod(shape) * kind.itemsize
     alone = chunk.alone
     rows = chunk.rows if alone else slice(0, tall)
     first, _ = chunk.wanted(shape, kind.itemsize)

@@ -69,8 +69,15 @@ def in_degrees(
             unit_warning = f"{place} has the unit {unit_known!r}, which is none of an angle"
     else:
         unit_warning = f"{place} has no unit"
-    if guess and _look_like_radians(angles):
+    if guess and _is_turn_in_radians(angles):
         return Value(np.rad2deg(angles), "derived", place), f"{unit_warning}; its size says radians"
+    if guess and _may_be_of_radians(angles):
+        taken = Value(np.rad2deg(angles), "default", f"assumed radians: {place}")
+        ends = f"{taken.value[0]:.4g}° to {taken.value[-1]:.4g}°"
+        return taken, (
+            f"{unit_warning}; it was taken for radians, {ends}, since no number is above 2π: where it is degrees, open "
+            f"it with --angles {angles[0]:.6g}:{angles[-1]:.6g}:{len(angles)}"
+        )
     if not guess and unit_known is None:
         return Value(angles, "read", place), f"{unit_warning}; {_doubt(angles)}" if _may_be_radians(
             angles
@@ -99,13 +106,18 @@ def still_written(projections: int, angles: int) -> str:
     )
 
 
-def _look_like_radians(angles: NDArray[np.float64]) -> bool:
+def _is_turn_in_radians(angles: NDArray[np.float64]) -> bool:
+    """Tell whether angles span half a turn or a whole one, counted in radians."""
     finite = angles[np.isfinite(angles)]
     if len(finite) < 2 or not np.ptp(finite):
         return False
-    span = float(np.ptp(finite)) * len(finite) / (len(finite) - 1)
-    near = any(abs(span / turn - 1) < _TURN_TOLERANCE for turn in (math.pi, 2 * math.pi))
-    return near or float(np.abs(finite).max()) <= 2 * math.pi
+    spans = float(np.ptp(finite)) * np.array([1, len(finite) / (len(finite) - 1)])  # the end left out, or not
+    return any(abs(span / turn - 1) < _TURN_TOLERANCE for span in spans for turn in (math.pi, 2 * math.pi))
+
+
+def _may_be_of_radians(angles: NDArray[np.float64]) -> bool:
+    finite = angles[np.isfinite(angles)]
+    return len(finite) > 1 and bool(np.ptp(finite)) and float(np.abs(finite).max()) <= 2 * math.pi
 
 
 def look_like_turns_in_radians(angles: NDArray[np.float64]) -> bool:

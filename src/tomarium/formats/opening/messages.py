@@ -9,6 +9,7 @@ from typing import Final
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format
+from tomarium.formats.opening.absent_path import absent, pointer, refused
 from tomarium.formats.opening.unpacked import bare
 from tomarium.model import Image, Scan
 from tomarium.model.wording import brief
@@ -76,12 +77,12 @@ def unusable(path: Path) -> str | None:
     """
     try:
         if not path.exists():
-            return f"{path}: there is no such file or folder; {_nearest(path)}"
+            return absent(path)
         if path.is_dir():
             if not os.access(path, os.R_OK | os.X_OK):
                 return f"{path}: this folder may not be read; ask its owner for permission"
             return (
-                None
+                pointer(path)
                 if any(path.iterdir())
                 else f"{path}: this folder is empty; give the one that holds the scan"
             )
@@ -91,11 +92,11 @@ def unusable(path: Path) -> str | None:
             return f"{path}: this file may not be read; ask its owner for permission"
         if path.stat().st_size == 0:
             return f"{path}: this file is empty (0 bytes); copy it again from its origin"
+        return pointer(path)
     except OSError as problem:
-        return f"{path}: cannot be read ({problem.strerror}); check the path and its permissions"
+        return refused(path, problem)
     except ValueError:
         return f"{str(path)!r}: is no path a file can have; check its spelling"
-    return None
 
 
 def no_volume(place: object, opened: Scan | Image) -> str:
@@ -156,16 +157,9 @@ def _names_text(stacks: Sequence[str]) -> str:
         return ""
     first = stacks[0].split(" (")[0]
     return (
-        f" It holds stacks of frames: {', '.join(stacks)}; to open one as a scan, name it: data={first}, and its "
-        f"flats, darks and angles likewise."
+        f" It holds stacks of frames: {', '.join(stacks)}; to open one as a scan, name it: data={first}, on the "
+        f"command line --data {first}, and its flats, darks and angles likewise."
     )
-
-
-def _nearest(path: Path) -> str:
-    parent = path.parent
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    return f"the nearest folder that exists is {parent}, so check the spelling from there"
 
 
 def _folder(path: Path) -> str:
@@ -180,7 +174,7 @@ def _folder(path: Path) -> str:
     volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
     if volume is not None:
         return f"a folder with {counts_text}, in which {volume.name} lies: give {volume} itself"
-    return f"a folder with {counts_text}"
+    return f"a folder with {counts_text}" + ("" if set(counts) - {"folder"} else " and no file in it")
 
 
 def _file(path: Path) -> str:

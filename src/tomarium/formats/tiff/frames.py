@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,7 @@ from tomarium.formats.frames.per_frame import PerFrame, by_file, plain_cost
 from tomarium.formats.opening.size_limits import check_claim
 from tomarium.formats.opening.unpacked import UnpackedStream, is_packed, mapped
 from tomarium.formats.tiff.ifd_check import chain_of, lost_pages
+from tomarium.formats.tiff.same_header import Surroundings, surroundings
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -77,7 +80,7 @@ class TiffFrames(PerFrame):
                 tif: TiffFile | None = None
                 for out in run:
                     page = self.pages[wanted[out]]
-                    place = self._known.get(page)
+                    place = self._known.get(page) or self._as_the_first(page)
                     if place is None or place.offset is None:
                         tif = tif or stack.enter_context(opened_tiff(file))
                         if place is None:
@@ -85,6 +88,19 @@ class TiffFrames(PerFrame):
                         place = self._known.setdefault(page, _place(tif, page.number))
                         self._check(page, place)
                     result[out] = self._pixels(page, place, tif, rows)
+
+    @cached_property
+    def _around_first(self) -> Surroundings | None:
+        first, place = self.pages[0], self._known[self.pages[0]]
+        if first.number or place.offset is None or is_packed(first.file):
+            return None
+        return surroundings(first.file, place.offset, math.prod(place.shape) * place.dtype.itemsize)
+
+    def _as_the_first(self, page: Page) -> _Place | None:
+        """Return the place of a page whose file differs from the first in its pixels only; else None."""
+        if page.number or self._around_first is None or not self._around_first.are_of(page.file):
+            return None
+        return self._known.setdefault(page, self._known[self.pages[0]])
 
     def _pixels(self, page: Page, place: _Place, tif: TiffFile | None, rows: slice) -> NDArray[Any]:
         if place.offset is None and tif is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, StoreUnavailable
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS
+from tomarium.formats.zarr.some_slices import SomeSlices, some_slices
 from tomarium.formats.zarr.writer import count_shards
 
 # HDF5 allows chunks of 4 GiB, and viewers want some MiB.
@@ -30,15 +31,24 @@ class ZarrArray:
     shards: int | None = None
 
     @cached_property
-    def array(self) -> Any:
-        """The array as zarr-python opens it, checked."""
+    def _as_stored(self) -> Any:
         import zarr
 
-        from tomarium.formats.zarr.chunk_check import checked
         from tomarium.formats.zarr.contained_store import inside_store
 
+        return zarr.open_array(store=inside_store(self.path), mode="r")
+
+    @cached_property
+    def _some_slices(self) -> SomeSlices | None:
+        return some_slices(self.path, self._as_stored)
+
+    @cached_property
+    def array(self) -> Any:
+        """The array as zarr-python opens it, checked."""
+        from tomarium.formats.zarr.chunk_check import checked
+
         try:
-            array = checked(zarr.open_array(store=inside_store(self.path), mode="r"))
+            array = checked(self._as_stored)
         except StoreUnavailable:
             raise
         except (
@@ -85,7 +95,8 @@ class ZarrArray:
     def __getitem__(self, key: Any) -> Any:
         array = self.array
         try:
-            return array[key]
+            few = None if self._some_slices is None else self._some_slices.read(key)
+            return array[key] if few is None else few
         except (IndexError, StoreUnavailable):
             raise
         except Exception as problem:  # codecs raise classes of their own for damaged bytes

@@ -51,7 +51,11 @@ _MOST_LACK_DEG: Final = 10.0
 
 
 def find(
-    attenuation: NDArray[np.floating], angles_deg: NDArray[np.floating], *, rows_per_group: int = 8
+    attenuation: NDArray[np.floating],
+    angles_deg: NDArray[np.floating],
+    *,
+    rows_per_group: int = 8,
+    overwrite: bool = False,
 ) -> AxisEstimate:
     """Find the rotation axis of a scan from some of its rows, and say how far to trust it.
 
@@ -64,6 +68,8 @@ def find(
         Rotation angles in degrees, in any order and from any start, over half a turn or a full one.
     rows_per_group : int
         Consecutive rows of `attenuation` that are neighbours on the detector.
+    overwrite : bool
+        Whether `attenuation` may be changed, which saves a copy of it.
 
     Returns
     -------
@@ -82,7 +88,7 @@ def find(
     the moments of Helgason and Ludwig. Agreement is not proof: a sample that drifts between 0° and 180° moves
     all of them alike, and what is found then is the axis of the middle of the scan.
     """
-    prepared = prepare(attenuation, angles_deg, rows_per_group=rows_per_group)
+    prepared = prepare(attenuation, angles_deg, rows_per_group=rows_per_group, overwrite=overwrite)
     columns = prepared.attenuation.shape[2]
     turn = turn_deg(prepared.angles_deg)
     aside = unsteadiness(prepared) if turn < FULL_TURN_DEG else 0.0

@@ -63,7 +63,11 @@ class Prepared:
 
 
 def prepare(
-    attenuation: NDArray[np.floating], angles_deg: NDArray[np.floating], *, rows_per_group: int
+    attenuation: NDArray[np.floating],
+    angles_deg: NDArray[np.floating],
+    *,
+    rows_per_group: int,
+    overwrite: bool = False,
 ) -> Prepared:
     """Sort by angle, mend what is not finite, drop empty rows and subtract the pattern that does not turn.
 
@@ -75,11 +79,13 @@ def prepare(
         Rotation angles in degrees, in any order.
     rows_per_group : int
         Consecutive rows that were read together.
+    overwrite : bool
+        Whether the input may be changed.
 
     Returns
     -------
     Prepared
-        A copy; the input is not changed.
+        A copy; the input is not changed, unless that is allowed.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def prepare(
     order = np.argsort(np.where(usable, angles, np.inf), kind="stable")[: np.count_nonzero(usable)]
     if not usable.all():
         notes.append(f"{views - len(order)} projections have no angle and were left out")
-    p = _taken(attenuation, order)
+    p = _taken(attenuation, order, overwrite)
     total = _total(p)
     if not np.isfinite(total).all():
         bad = ~np.isfinite(p)
@@ -150,10 +156,12 @@ def prepare(
     )
 
 
-def _taken(values: NDArray[np.floating], order: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Copy projections in an order."""
-    p = np.empty((len(order), *values.shape[1:]), np.float32)
+def _taken(values: NDArray[np.floating], order: NDArray[np.intp], overwrite: bool) -> NDArray[np.float32]:
+    """Copy projections in an order; where they may be overwritten and stand in it, take them as they are."""
     sorted_already = len(order) == len(values) and bool(np.all(np.diff(order) == 1))
+    if overwrite and sorted_already and values.dtype == np.float32 and values.flags.writeable:
+        return np.asarray(values, np.float32)
+    p = np.empty((len(order), *values.shape[1:]), np.float32)
 
     def copy(part: slice) -> None:
         p[part] = values[part] if sorted_already else values[order[part]]

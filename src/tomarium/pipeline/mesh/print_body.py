@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any, Final
@@ -29,6 +30,8 @@ ROUGH: Final = 4
 """Voxels across a wall that are needed: with fewer, voxels are divided."""
 MOST_DIVIDED: Final = 4
 ROUNDS: Final = 3
+DEEP_PX: Final = 3.0
+"""Depth beyond the radius of a wall's ball up to which it is measured, px: neighbours are compared."""
 MOST_CHANGE: Final = 0.5
 """Where thicker walls change the volume by more, what is printed is not the specimen any more."""
 LEAST_PIECE: Final = 0.7
@@ -360,9 +363,15 @@ def _walls(
     margin = ceil(wall_px / 2) + 2
     outside = np.float32(min(float(field.min()), 2 * level - float(field.max())))
     field = np.pad(field, margin, constant_values=outside)
-    tell("walls", 0, ROUNDS)
-    depth = wall_thickness.depth_inside(field, level)
-    thin = wall_thickness.thin_places(depth, wall_px)
+    reach = wall_px / 2 + DEEP_PX
+    parts = 2 + 3 * ROUNDS
+
+    def part(number: int) -> Callable[[int, int], None]:
+        return lambda done, total: tell("walls", round(100 * (number + done / total) / parts), 100)
+
+    tell("walls", 0, 100)
+    depth = wall_thickness.depth_inside(field, level, reach, part(0))
+    thin = wall_thickness.thin_places(depth, wall_px, part(1))
     before = after = wall_thickness.share_of_surface(thin, depth)
     volume = float(np.count_nonzero(depth > 0))
     thickness = (
@@ -370,13 +379,13 @@ def _walls(
     )
     number = 0
     while after > 0 and number < ROUNDS:
-        field = wall_thickness.thickened(field, level, depth, thin, wall_px)
+        first = 2 + 3 * number
+        field = wall_thickness.thickened(field, level, depth, thin, wall_px, part(first))
         level, number = 0.0, number + 1  # from now on the field is a depth
-        depth = wall_thickness.depth_inside(field, level)
-        thin = wall_thickness.thin_places(depth, wall_px)
+        depth = wall_thickness.depth_inside(field, level, reach, part(first + 1))
+        thin = wall_thickness.thin_places(depth, wall_px, part(first + 2))
         after = wall_thickness.share_of_surface(thin, depth)
-        tell("walls", number, ROUNDS)
-    tell("walls", ROUNDS, ROUNDS)
+    tell("walls", 100, 100)
     change = float(np.count_nonzero(depth > 0)) / volume - 1
     if change > MOST_CHANGE:
         size = print_wish.height_mm if print_wish.height_mm is not None else field.shape[0] * pitch

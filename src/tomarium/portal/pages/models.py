@@ -26,6 +26,7 @@ from tomarium.viewers.volume import volume_path
 
 SHOWN: Final = ("threshold", "dark", "smooth", "whole", "up")
 """Fields that change what is previewed."""
+TITLE: Final = "Mesh and print “%(title)s”"
 ABOVE: Final = (
     "The body is what is above %(threshold)s (%(source)s): %(share)s of the volume, "
     "seen in %(voxels)s voxels."
@@ -40,8 +41,8 @@ IN_PIECES: Final = "It falls into %(pieces)s pieces; the largest is %(share)s of
 AT_EDGE: Final = (
     "%(share)s of its surface lies where the volume or its circle ends: it would be cut flat there."
 )
-WORDS: Final = (ABOVE, BELOW, BY_OTSU, IN_PIECES, AT_EDGE)
-"""What is told of a body, which a page translates."""
+WORDS: Final = (TITLE, ABOVE, BELOW, BY_OTSU, IN_PIECES, AT_EDGE)
+"""What the page is handed, which it translates."""
 NAMES: Final = {"surface": "Mesh", "print": "Print"}
 
 
@@ -199,7 +200,7 @@ def content(
         problem = f"{refused}."
     script = built("models")
     return ModelsPage(
-        title=f"Mesh and print “{record.title}”",
+        title=Sentence(TITLE, title=record.title),
         id=id,
         unit=record.volume.get("unit") or "",
         asked=tuple(_asked_model(request_context, id, job) for job in jobs),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.second_factor import app_address, factor_of, lacks_factor, pending_secret
 from tomarium.catalogue.settings import all_settings
+from tomarium.portal import refusals
 from tomarium.portal.identity import identify
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -99,7 +100,7 @@ def content_of(
     if identity.way == "owner":
         return SecondFactorPage("Second factor", identity.reader.name, False, 0, False, False, False)
     if identity.way != "session":
-        raise HTTPException(401, "Sign in first; an account is changed by its holder alone.")
+        raise HTTPException(401, refusals.SIGN_IN_FIRST)
     name = identity.reader.name
     with context.catalogue.reading() as connection:
         account = account_named(connection, name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from tomarium.steps.core.parameter import Count
 from tomarium.steps.core.sample import Sample, sample_of
 from tomarium.steps.core.step import Values, probe
 from tomarium.steps.correct.flat_field import attenuation_of, average_references
+
+_VIEWS_AT_ONCE: Final = 64
 
 
 def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:
@@ -73,9 +75,30 @@ def find_axis(sample: Scan | Sample, *, groups: Count = 5, group_rows: Count = 8
     """
     reached = sample_of(sample)
     rows = _reads({"groups": groups, "group_rows": group_rows}, reached.layout)
-    parts = [attenuation_of_slab(slab, reached.scan) for slab in reached.read(rows)]
+    slabs = reached.read(rows)
     angles = reached.layout.geometry.angles_deg.value
-    return find(np.concatenate(parts, axis=1), angles, rows_per_group=parts[0].shape[1])
+    attenuation = _side_by_side(slabs, reached.scan)
+    return find(attenuation, angles, rows_per_group=slabs[0].data.shape[1], overwrite=True)
+
+
+def _side_by_side(slabs: Sequence[Slab], scan: Scan) -> NDArray[np.float32]:
+    """Bring slabs to attenuation in one array: memory for each, and then for all, takes longer than the work in it."""
+    ends = np.cumsum([slab.data.shape[1] for slab in slabs])
+    views, _, columns = slabs[0].data.shape
+    attenuation = np.empty((views, int(ends[-1]), columns), np.float32)
+    for slab, end in zip(slabs, ends.tolist(), strict=True):
+        target = attenuation[:, end - slab.data.shape[1] : end]
+        if slab.domain == "counts" and scan.flats is not None:
+            references = average_references(scan, slab.rows)
+            for first in range(0, views, _VIEWS_AT_ONCE):
+                part = slab.data[first : first + _VIEWS_AT_ONCE]
+                at = np.arange(first, first + len(part), dtype=np.float64)
+                target[first : first + len(part)] = attenuation_of(
+                    part, references, slab.rows, array.processors(), at
+                )
+        else:
+            target[...] = attenuation_of_slab(slab, scan)
+    return attenuation
 
 
 def attenuation_of_slab(slab: Slab, scan: Scan) -> NDArray[np.float32]:

@@ -1,0 +1,34 @@
+"""What is said to a reader whom something is refused: the sentences that pages translate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NO_RECORD: Final = "There is no record “%(id)s” in this catalogue. Search for it by a word."
+UNREADABLE: Final = (
+    "The folder of this record cannot be read now: it was moved or is damaged. Whoever runs this catalogue can bring "
+    "it back, or rebuild the index."
+)
+NOT_OPEN: Final = "The files of this record are not open."
+DAMAGED: Final = "The files of this record are damaged or incomplete; its keeper was told."
+STORE_AWAY: Final = (
+    "The store in which the files of this record lie does not answer now. Try again in a minute; whoever runs this "
+    "catalogue finds the cause in the server's log."
+)
+BROKEN: Final = "An error of tomarium itself; it was written to the server's log. Try again."
+NEEDS_ACCOUNT: Final = "This needs an account. Sign in, or send a token."
+SIGN_IN_FIRST: Final = "Sign in first; an account is changed by its holder alone."
+WRONG: Final = "The name or the password is wrong."
+WRONG_CODE: Final = "The name, the password or the code is wrong."
+TOO_MANY_SIGN_INS: Final = "Too many sign-ins failed; try again in %(minutes)s minutes."
+TOO_MANY_IN_A_MINUTE: Final = "Too many sign-ins failed; try again in a minute."
+TOO_MANY_TRIES: Final = "Too many tries failed; try again later."
+NOT_BEGUN_HERE: Final = "This sign-in was not begun here, or took too long. Begin again."
+OPENS_NOTHING: Final = (
+    "This link opens nothing: it has ended, was revoked, or a letter is missing. Ask who sent it."
+)
+OTHER_SITE: Final = (
+    "This was sent by a page of another site, and nothing was done. Open the page here and send it again."
+)
+PASSWORD_CHANGED: Final = "The password was changed; all other sessions have ended."
+TOKEN_REVOKED: Final = "The token is revoked; it opens nothing any more."
