@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 import tomarium as tm
 from contracts.test_steps import make_scan
-from tomarium.errors import FormatError
+from tomarium.errors import FormatError, InputError
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.model import Axis, Image, Record, Value, Volume
 from tomarium.model.record import FileEntry
@@ -80,6 +80,32 @@ def test_so_is_an_absurd_one() -> None:
     assert "\x1b" not in repr(scan)
     assert "5000" in lines[-1]
     assert len(scan._repr_html_()) < 5000
+
+
+def test_so_is_all_that_a_scan_holds_and_a_protocol() -> None:
+    scan = make_scan(rows=12)
+    for shown in (scan.geometry, scan.flats, scan.angles_deg, *map(tm.protocol, ("rings", "phase"))):
+        lines = repr(shown).splitlines()
+        assert len(lines) <= 20
+        assert max(map(len, lines)) <= 120
+    assert "  remove_stripes     method: auto" in repr(tm.protocol("rings")).splitlines()
+    assert "Value(0, 3, 6 … " in repr(replace(scan.angles_deg, value=np.arange(90) * 3.0))
+    assert scan.flats is not None
+    np.testing.assert_array_equal(np.asarray(scan.flats)[1:3, 5], scan.flats[1:3, 5])
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: tm.find_axis("a.h5"), "open it first: tomarium.open"),  # type: ignore[arg-type]
+        (lambda: tm.crop(Path("a.h5"), rows="1:3"), "open it first: tomarium.open"),  # type: ignore[arg-type]
+        (lambda: tm.bin(np.zeros((2, 3, 4)), rows=2), "scan_of_arrays"),  # type: ignore[arg-type]
+        (lambda: tm.reconstruct(make_scan(), rows="5:9"), r"rows=slice\(5, 9\)"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_given_in_place_of_a_scan_or_rows_is_answered(ask: Callable[[], Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        ask()
 
 
 def test_a_volume_is_at_most_one_screen() -> None:

@@ -122,7 +122,8 @@ def _picture(volume: Volume) -> str:
         "this.nextElementSibling.textContent=d.places.split(' ')[k]+d.of"
     )
     return (
-        f"<div>{picture}<div><input type='range' aria-label='Slice' min='0' max='{len(places) - 1}' "
+        f"<div>{picture}<div style='white-space:nowrap'>"
+        f"<input type='range' aria-label='Slice' min='0' max='{len(places) - 1}' "
         f"value='{places.index(middle)}' style='width:80%' data-slices='{' '.join(addresses)}' "
         f"data-places='{' '.join(map(str, places))}' data-of=' of {count}' oninput=\"{moved}\">"
         f"<span> {middle} of {count}</span></div></div>"

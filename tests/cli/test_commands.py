@@ -142,6 +142,11 @@ def test_run_files_a_record_that_can_be_found_and_repeated(
     }
     assert verify(record) == ()
     assert f"look at it: tomarium slice {record}; file it: tomarium ingest" in capsys.readouterr().out
+    assert execute(["info", str(record)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "made of disc.h5 run finished" in printed
+    assert "steps 4 find_axis → flat_field → half_acquisition → fbp pixel 1 µm read:" in printed
+    assert "px derived: probe find_axis, confidence high" in printed
     assert execute(["run", str(scan_file), "-o", str(record)]) == 2
     assert "holds a finished record, which is kept; choose another folder with -o" in capsys.readouterr().err
     assert execute(["ingest", str(record), "--catalogue", catalogue]) == 0
@@ -431,6 +436,9 @@ def test_the_volume_is_written_in_other_types_within_stated_limits(
         "volume:mrc,uint8,0:200",
     ]
     assert execute(["run", str(scan_file), "-o", str(record), "--axis", "30.5", *outputs]) == 0
+    told_casts = capsys.readouterr().out
+    assert "volume_uint16.tif: uint16 from " in told_casts
+    assert "volume_uint8.mrc: uint8 from 0 to 200 1/cm, as given; clipped: " in told_casts
     volume = np.asarray(tm.open(record / "volume.ome.zarr"))
     exports = {one["type"]: one for one in json.loads((record / "exports.json").read_text())}
     grey = np.asarray(tm.open(record / "volume_uint16.tif"))

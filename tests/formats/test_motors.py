@@ -20,7 +20,8 @@ from formats.test_edf import raw_edf
 from formats.test_flyscan import a_scan as scan_for_flyscan
 from tomarium.beamtime.quick_look import motors_in_words
 from tomarium.catalogue.axis_motors import position_of
-from tomarium.catalogue.make_record import make_record, parameters_of
+from tomarium.catalogue.make_record import make_record
+from tomarium.catalogue.scan_parameters import parameters_of
 from tomarium.cli import execute
 from tomarium.formats import formats
 from tomarium.formats.data_exchange import reader as data_exchange

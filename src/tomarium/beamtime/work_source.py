@@ -20,15 +20,17 @@ from tomarium.model import Part, Record, Scan
 
 RECORD: Final = "record:"
 PATH: Final = "path:"
+SCANS: Final = ("raw", "corrected")
+"""Roles of projections that a volume can be made of."""
 MOST_LISTED: Final = 500
 """Names of a folder that are listed at most."""
 
 
 def scan_part(record: Record) -> Part | None:
-    """Return the raw scan of a record, where it is one of a raw scan whose file lies in its folder."""
+    """Return the scan of a record, raw or corrected, where it is one of a scan whose file lies in its folder."""
     part = record.parts[0] if record.parts else None
-    is_raw_scan = part is not None and part.kind == "projections" and part.role == "raw" and not record.volume
-    return part if is_raw_scan else None
+    is_scan = part is not None and part.kind == "projections" and part.role in SCANS and not record.volume
+    return part if is_scan else None
 
 
 def reader_named(connection: Connection, name: str) -> Reader:
@@ -167,7 +169,7 @@ def listed(folder: Path) -> Iterator[Path]:
 
 def facts_of(scan: Scan) -> Mapping[str, Any]:
     """Tell what a page shows of a scan: pairs of name and value in words, and the numbers that its sliders need."""
-    from tomarium.catalogue.make_record import parameters_of
+    from tomarium.catalogue.scan_parameters import parameters_of
     from tomarium.model import parameter
 
     views, rows, columns = scan.shape

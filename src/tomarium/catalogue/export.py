@@ -258,6 +258,7 @@ def _told(report: CastReport) -> dict[str, Any]:
         "limits": report.limits,
         "below": report.below,
         "above": report.above,
+        "voxels": report.voxels,
         "not_finite": report.not_finite,
         "largest_error": report.largest_error,
     }
@@ -268,12 +269,14 @@ def _metadata_without_run(volume: Volume) -> dict[str, Any]:
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 
 
-def _note(folder: Path, entry: Mapping[str, Any]) -> None:
+def exports_of(folder: Path) -> list[dict[str, Any]]:
+    """Return what `exports.json` of a record tells of each file that was written besides its volume."""
     from tomarium.pipeline.run.journal import read_json
 
-    before = [
-        entry_before
-        for entry_before in read_json(folder / EXPORTS) or []
-        if entry_before["file"] != entry["file"]
-    ]
+    entries: list[dict[str, Any]] = read_json(folder / EXPORTS) or []
+    return entries
+
+
+def _note(folder: Path, entry: Mapping[str, Any]) -> None:
+    before = [entry_before for entry_before in exports_of(folder) if entry_before["file"] != entry["file"]]
     write_json(folder / EXPORTS, [*before, entry])

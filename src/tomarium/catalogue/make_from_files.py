@@ -23,7 +23,7 @@ from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
 from tomarium.catalogue.image_views import keep_views
-from tomarium.catalogue.make_record import parameters_of
+from tomarium.catalogue.scan_parameters import parameters_of
 from tomarium.catalogue.scan_pictures import scan_pictures
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError, TomariumError

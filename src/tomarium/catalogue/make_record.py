@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,21 @@ from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.export import Export, demand_values, export, note_own_volume
 from tomarium.catalogue.filing import file_record
+from tomarium.catalogue.make_from_files import lay_out
 from tomarium.catalogue.record_folder import is_voxel_size
-from tomarium.errors import FormatError, InputError
+from tomarium.catalogue.scan_parameters import parameters_of
+from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.resources import resources_for
 from tomarium.executors.slurm.job_folder import demand_no_jobs
-from tomarium.model import Record, Scan, Value
-from tomarium.model.geometry import NUMBERS
-from tomarium.model.motor import parameters_of_motors
+from tomarium.model import Part, Record, Scan, Value
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
+from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import read_json
-from tomarium.pipeline.run.provenance import PERSONAL, demand_packages, demand_same_source, plain
-from tomarium.pipeline.run.result_files import PROVENANCE
+from tomarium.pipeline.run.provenance import demand_packages, demand_same_source, plain
+from tomarium.pipeline.run.result_files import PROJECTIONS, PROVENANCE
 from tomarium.pipeline.run.runner import Outcome, Progress, run, silent
 from tomarium.steps.core.further_scans import further_paths, with_places
 from tomarium.steps.core.serialization import apply_recipe
@@ -99,7 +99,8 @@ def make_record(
     Raises
     ------
     InputError
-        The record would lie in the folder of its scan, or its pixel size is absurd; or as
+        The record would lie in the folder of its scan, its pixel size is absurd, or there are exports of a protocol
+        that makes no volume; or as
         `tomarium.pipeline.run.runner.run`.
     CannotFit, Interrupted, StorageFull
         As `tomarium.pipeline.run.runner.run`.
@@ -112,6 +113,11 @@ def make_record(
             f"can have; give the right one, more than 1 pm and less than 10 m, with --pixel"
         )
 
+    if exports and resolve(protocol, scan).layout.domain != "slice":
+        raise ParameterError(
+            f"--output volume:{exports[0].word} writes the volume once more, but the protocol ends without one; leave "
+            f"it out, or add a step that reconstructs, such as fbp"
+        )
     demand_values(protocol, exports)
 
     def deliver(outcome: Outcome) -> None:
@@ -415,9 +421,9 @@ def _place(record: Path, path: Path) -> dict[str, str]:
 
 def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> Record:
     scan, provenance = outcome.scan, outcome.provenance
-    summary = summarise(provenance["statistics"])
     technique = technique_of(scan)
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
+    is_volume = outcome.plan.output == "volume"
     return file_record(
         place,
         title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
@@ -425,70 +431,14 @@ def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> R
         keywords=("X-ray tomography", scan.format),
         parameters=parameters_of(scan) | ({DERIVED: technique[1]} if technique else {}),
         techniques=(technique[0],) if technique else (),
-        volume={"unit": outcome.plan.unit, **summary},
+        volume={"unit": outcome.plan.unit, **summarise(provenance["statistics"])} if is_volume else None,
+        parts=() if is_volume else _projections_part(place),
         provenance=provenance,
     )
 
 
-def parameters_of(scan: Scan) -> dict[str, Value[Any]]:
-    """Name what is known of a scan, each with its origin.
-
-    Parameters
-    ----------
-    scan : Scan
-        Any scan.
-
-    Returns
-    -------
-    dict of str to Value
-        Without the folders of this machine and without what is its experimenters' own affair.
-    """
-    return _without_folders(_parameters(scan), folders_of_scan(scan))
-
-
-def _parameters(scan: Scan) -> dict[str, Value[Any]]:
-    """Name what is known of the scan, each with its origin."""
-    angles = scan.angles_deg
-    values: dict[str, Value[Any] | None] = {
-        **{name: getattr(scan.geometry, name) for name in NUMBERS},
-        "pixel_height_m": _height(scan),
-        "projections": _read(scan.shape[0], scan),
-        "flats": _read(scan.flats.frames.shape[0] if scan.flats else 0, scan),
-        "darks": _read(scan.darks.frames.shape[0] if scan.darks else 0, scan),
-        "rows": _read(scan.shape[1], scan),
-        "columns": _read(scan.shape[2], scan),
-        "first_angle_deg": Value(float(angles.value[0]), angles.origin, angles.source),
-        "last_angle_deg": Value(float(angles.value[-1]), angles.origin, angles.source),
-        "format": Value(f"{scan.format} ({scan.dialect})", "derived", scan.why),
-        **parameters_of_motors(scan.geometry.motors),
-        **{name: value for name, value in scan.metadata.items() if _is_public(name)},
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _without_folders(parameters: Mapping[str, Value[Any]], folders: re.Pattern[str]) -> dict[str, Value[Any]]:
-    return {
-        key: Value(
-            without_folders(plain(value.value), folders), value.origin, without_folders(value.source, folders)
-        )
-        for key, value in parameters.items()
-    }
-
-
-def _height(scan: Scan) -> Value[float] | None:
-    """Return the height of a pixel where it is not its width."""
-    pixel, aspect = scan.pixel_m, scan.geometry.pixel_aspect
-    if pixel is None or aspect is None or aspect.value == 1:
-        return None
-    return Value(
-        pixel.value * aspect.value, "derived", f"{aspect.value:g} times the pixel size: {aspect.source}"
-    )
-
-
-def _read(value: int, scan: Scan) -> Value[int]:
-    return Value(value, "read", f"{scan.path.name}: number of frames and their size")
-
-
-def _is_public(name: str) -> bool:
-    """Leave out values under the file's own names, and those that tell how to reach a person."""
-    return not name.startswith("/") and not PERSONAL.search(name)
+def _projections_part(place: Path) -> tuple[Part, ...]:
+    """Draw the pictures of the projections that a protocol without a reconstruction ends in, and tell of them."""
+    path = place / PROJECTIONS
+    laid_out = lay_out(path, formats.open(path), place, in_place=True)
+    return tuple(replace(part, path=PROJECTIONS, role="corrected") for part in laid_out.parts)

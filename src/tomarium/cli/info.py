@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,8 +71,9 @@ def _show_image(description: dict[str, Any]) -> None:
             *[(f"axis {axis['name']}", *_axis_text(axis)) for axis in description["axes"]],
             *[(f"entry {number}", show.short(entry, 200), "") for number, entry in enumerate(entries, 1)],
             *[
-                (show.short(name), *_value_and_source(name, value, sources.get(name)))
+                row
                 for name, value in description["metadata"].items()
+                for row in _rows_of_value(name, value, sources.get(name))
                 if name != SOURCES
                 and value not in ([], {}, "")
                 and value != description["why"]
@@ -82,6 +84,39 @@ def _show_image(description: dict[str, Any]) -> None:
     for text in description["missing"]:
         click.echo(f"  missing: {show.line(text)}")
     show.warnings(description["warnings"])
+
+
+def _rows_of_value(name: str, value: Any, source: dict[str, str] | None) -> list[tuple[str, str, str]]:
+    """Tell a value; of a run that made a volume, what it was made of, by which steps, with which geometry."""
+    match value if name == "provenance" else None:
+        case {
+            "protocol": {"steps": [*steps]},
+            "source": {"path": made_of},
+            "geometry": dict(geometry),
+            "finished": finished,
+        }:
+            names = [
+                step if isinstance(step, str) else " ".join(step)
+                for step in steps
+                if isinstance(step, str | dict)
+            ]
+            return [
+                ("made of", show.short(made_of), show.short(f"run finished {finished}")),
+                ("steps", str(len(names)), show.short(" → ".join(names), 200)),
+                *_rows_of_geometry(geometry),
+            ]
+    return [(show.short(name), *_value_and_source(name, value, source))]
+
+
+def _rows_of_geometry(geometry: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for field in FIELDS:
+        match geometry.get(field.name):
+            case {"value": int() | float() as number, "origin": origin, "source": place}:
+                yield (
+                    field.words,
+                    units.show(number, field.unit, 6),
+                    show.short(f"{origin}: {place}", 200),
+                )
 
 
 def _value_and_source(name: str, value: Any, source: dict[str, str] | None) -> tuple[str, str]:

@@ -175,8 +175,22 @@ def command(
         if "delta_beta" in item["parameters"]
     )
     assert outcome.folder is not None
+    _tell_casts(outcome.folder)
     show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0
+
+
+def _tell_casts(folder: Path) -> None:
+    """Say between which limits the volume was cast into each file, and what lay beyond."""
+    from tomarium.catalogue.export import exports_of
+
+    for entry in exports_of(folder):
+        if "voxels" in entry:
+            below, above = (f"{100 * entry[side] / entry['voxels']:.3g} %" for side in ("below", "above"))
+            click.echo(
+                f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} "
+                f"{entry['unit']}, {entry['limits']}; clipped: {below} of all voxels below, {above} above"
+            )
 
 
 def _demand_as_it_was(

@@ -13,9 +13,10 @@ from tomarium import units
 from tomarium.model.wording import brief, in_words
 
 if TYPE_CHECKING:
+    from tomarium.model.geometry import Geometry
     from tomarium.model.image import Axis, Image
     from tomarium.model.record import Record
-    from tomarium.model.scan import Scan
+    from tomarium.model.scan import Reference, Scan
     from tomarium.model.value import Value
 
 Rows = list[tuple[str, str]]
@@ -65,6 +66,31 @@ def rows_of_scan(scan: Scan) -> Rows:
         ("axis", _value(scan.axis_column, "px")),
         *((word, str(count)) for word, count in counts),
         ("warnings", str(len(scan.warnings))),
+    ]
+
+
+def rows_of_reference(reference: Reference) -> Rows:
+    """Tell what flats or darks are, and between which projections they were taken."""
+    count, height, width = reference.frames.shape
+    ends = sorted({float(reference.position.min()), float(reference.position.max())}) if count else []
+    return [
+        ("shape", f"{_times((count, height, width))} (frame, row, column)"),
+        ("position", " … ".join(f"{end:g}" for end in ends) + ", by numbers of projections"),
+    ]
+
+
+def rows_of_geometry(geometry: Geometry) -> Rows:
+    """Tell each number of a geometry that is known, with its origin."""
+    return [
+        (
+            field.words,
+            _angles(value)
+            if field.name == "angles_deg"
+            else f"{len(value.value)} numbers, {value.origin}"
+            if field.per_view
+            else _value(value, field.unit),
+        )
+        for field, value in geometry.items()
     ]
 
 
@@ -148,7 +174,8 @@ def in_lines(title: str, rows: Rows) -> str:
     """
     width = max((len(word) for word, _ in rows), default=0)
     lines = [
-        f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(text), _LONGEST)}" for word, text in rows
+        f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(text), _LONGEST)}".rstrip()
+        for word, text in rows
     ]
     return "\n".join([brief(in_words(title), _LONGEST), *lines])
 

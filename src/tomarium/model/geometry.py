@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import ParameterError
+from tomarium.model.account import in_lines, rows_of_geometry
 from tomarium.model.motor import MotorPositions
 from tomarium.model.value import Value
 
@@ -167,6 +168,9 @@ class Geometry:
             value = getattr(self, known_field.name)
             if value is not None:
                 yield known_field, value
+
+    def __repr__(self) -> str:
+        return in_lines("Geometry", rows_of_geometry(self))
 
     def with_values(self, values: Mapping[str, Any]) -> Geometry:
         """Return the geometry with other values of some fields, each a Value or None."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tomarium.errors import MissingData
-from tomarium.model.account import in_lines, rows_of_scan
+from tomarium.model.account import in_lines, rows_of_reference, rows_of_scan
 from tomarium.model.geometry import Geometry
 from tomarium.model.slab import Domain
 from tomarium.model.value import Value
@@ -136,6 +136,16 @@ class Reference:
 
     frames: Frames
     position: NDArray[np.float64]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read part of the frames, as `frames` gives it."""
+        return self.frames[key]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.frames, dtype=dtype)
+
+    def __repr__(self) -> str:
+        return in_lines("Reference frames", rows_of_reference(self))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from tomarium.model.wording import in_words
+
 T = TypeVar("T")
 
 Origin = Literal["read", "derived", "default", "user", "profile"]
@@ -28,3 +30,7 @@ class Value(Generic[T]):
     value: T
     origin: Origin
     source: str
+
+    def __repr__(self) -> str:
+        shown = in_words(self.value) if hasattr(self.value, "__array__") else repr(self.value)
+        return f"Value({shown}, {self.origin!r}, {self.source!r})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -45,15 +45,20 @@ def with_domain(scan: Scan, domain: str | None) -> Scan:
     `domain`: "counts", "transmission" or "attenuation"; None keeps what the file says.
     """
     if domain is None:
-        return scan
+        return scan if scan.domain == "counts" else _without(scan, _OF_COUNTS)
     known_domain = next((raw_domain for raw_domain in RAW_DOMAINS if raw_domain == domain), None)
     if known_domain is None:
         raise ParameterError(
             f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
         )
     answered = ("--domain",) if known_domain == "counts" else ("--domain", *_OF_COUNTS)
+    return _without(replace(scan, domain=known_domain), answered)
+
+
+def _without(scan: Scan, answered: Sequence[str]) -> Scan:
+    """Leave out the warnings that hold some words."""
     warnings = tuple(said for said in scan.warnings if not any(words in said for words in answered))
-    return replace(scan, domain=known_domain, warnings=warnings)
+    return replace(scan, warnings=warnings)
 
 
 def checked(scan: Scan) -> Scan:

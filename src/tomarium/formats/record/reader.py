@@ -1,4 +1,4 @@
-"""The folder of a record, as `tomarium run` makes it: it opens as the volume it holds.
+"""The folder of a record, as `tomarium run` makes it: it opens as the volume it holds, else as its projections.
 
 It is known by `volume.ome.zarr` beside `ro-crate-metadata.json` or `provenance.json`, or by a volume of that name whose
 run was stopped. Whether its files are as they were filed is not looked at; `tomarium doctor RECORD` does that.
@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.formats.zarr.progress import is_unfinished
-from tomarium.model import Image
+from tomarium.model import Image, Scan
 
 VOLUME: Final = "volume.ome.zarr"
+PROJECTIONS: Final = "projections.h5"
 CRATE: Final = "ro-crate-metadata.json"
 PROVENANCE: Final = "provenance.json"
 
@@ -27,6 +29,11 @@ def detect(path: Path) -> Match | None:
     """
     volume = path / VOLUME
     has_metadata = any((path / name).is_file() for name in (CRATE, PROVENANCE))
+    if has_metadata and not volume.exists() and (path / PROJECTIONS).is_file():
+        inner = data_exchange.FORMAT.detect(path / PROJECTIONS)
+        return inner and replace(
+            inner, why=f"it is the folder of a record; in its {PROJECTIONS}, {inner.why}"
+        )
     if not volume.is_dir() or not (has_metadata or is_unfinished(volume)):
         return None
     inner = _form(volume).detect(volume)
@@ -36,12 +43,14 @@ def detect(path: Path) -> Match | None:
     return replace(inner, why=f"it is the folder of a record; its {VOLUME} is {inner.why}")
 
 
-def read(path: Path, match: Match) -> Image:
-    """Read the header of a record's volume.
+def read(path: Path, match: Match) -> Scan | Image:
+    """Read the header of a record's volume, or of its projections.
 
     `path`: folder of the record. Result: as `ome_zarr.read` gives it; its path is that of the volume. Raises
     FormatError: the volume is unfinished, or its metadata are damaged.
     """
+    if not (path / VOLUME).exists():
+        return data_exchange.FORMAT.read(path / PROJECTIONS, match)
     return ome_zarr.read(path / VOLUME, match)
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
+from tomarium.model.account import in_lines
+from tomarium.model.wording import in_words
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import AnyStep, Probe, Step, View
-from tomarium.steps.core.values import as_options, check, from_form, spell
+from tomarium.steps.core.values import as_options, check, from_form, spell, spelled
 
 VERSION: Final = 1
 
@@ -43,6 +45,11 @@ class Protocol:
     """
 
     items: tuple[Item, ...]
+
+    def __repr__(self) -> str:
+        texts = (in_words(spelled(item.step, item.given)) if item.given else "" for item in self.items)
+        names = (item.step.name for item in self.items)
+        return in_lines("Protocol", list(zip(names, texts, strict=True)))
 
 
 PRESETS: Final[Mapping[str, tuple[str, list[Any]]]] = {

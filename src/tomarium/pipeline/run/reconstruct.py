@@ -148,8 +148,12 @@ def reconstruct(
 
 
 def _rows(rows: slice | int | None, scan: Scan) -> slice | None:
-    if not isinstance(rows, int | np.integer):
+    if rows is None or isinstance(rows, slice):
         return rows
+    if not isinstance(rows, int | np.integer):
+        raise InputError(
+            f"rows={rows!r}: a number or a slice of detector rows is wanted, such as rows=5 or rows=slice(5, 9)"
+        )
     height = scan.shape[1]
     row = int(rows) + height * (rows < 0)
     if not 0 <= row < height:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -48,6 +49,35 @@ def layout_of(scan: Scan) -> Layout:
     return Layout(scan.shape, dtype, scan.domain, unit_of(scan.domain), scan.geometry)
 
 
+def demand_scan(given: object) -> Scan:
+    """Refuse what is no scan, and say how one is made of it.
+
+    Parameters
+    ----------
+    given : object
+        What was given in place of a scan.
+
+    Returns
+    -------
+    Scan
+        The same.
+
+    Raises
+    ------
+    InputError
+        It is something else.
+    """
+    if isinstance(given, Scan):
+        return given
+    what = f"{given!r}" if isinstance(given, str | Path) else type(given).__name__
+    remedy = (
+        f"open it first: tomarium.open({str(given)!r})"
+        if isinstance(given, str | Path)
+        else "make a scan of an array with tomarium.scan_of_arrays(projections, angles_deg)"
+    )
+    raise InputError(f"a scan is wanted, as tomarium.open returns it, but {what} was given; {remedy}")
+
+
 def sample_of(given: object) -> Sample:
     """Return what a probe may look at, of a scan or of a sample.
 
@@ -70,13 +100,8 @@ def sample_of(given: object) -> Sample:
     """
     if isinstance(given, Sample):
         return given
-    if not isinstance(given, Scan):
-        raise InputError(
-            f"a scan is wanted, as tomarium.open returns it, but {type(given).__name__} was given; make a scan of an "
-            f"array with tomarium.scan_of_arrays(projections, angles_deg)"
-        )
-    given.demand_frames()
-    scan = given
+    scan = demand_scan(given)
+    scan.demand_frames()
 
     def read(rows: Sequence[slice]) -> tuple[Slab, ...]:
         layout = layout_of(scan)

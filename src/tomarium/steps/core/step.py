@@ -14,6 +14,7 @@ import numpy as np
 from tomarium.model import Domain, Layout, Scan, Slab, Value
 from tomarium.model.slab import unit_of
 from tomarium.steps.core.parameter import HANDED_IN, Parameter, read_signature
+from tomarium.steps.core.sample import demand_scan
 from tomarium.steps.core.values import check, spelled
 
 Values = Mapping[str, Any]
@@ -225,6 +226,7 @@ class View:
 
     def __call__(self, scan: Scan, **values: Any) -> Scan:
         """Make the view, and note in the scan's recipe how, and what its user had told before."""
+        scan = demand_scan(scan)
         values = check(self, values)
         for parameter in self.parameters:
             if parameter.from_scan and parameter.name not in values:
