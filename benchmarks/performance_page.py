@@ -120,6 +120,8 @@ TARGETS = (
            lambda one: float(one["to_longest_part"])),
     Target("1500 × 2048 × 2048 to 2048³, by the start and the rows of runs of two heights", 60, "s", True, "whole_run",
            whole_volume),
+    Target("the same with a ring filter, `remove_stripes`", 60, "s", True, "whole_run",
+           lambda one: whole_volume(one.get("rings", {}))),
     Target("`tomarium slice` of 12.6 GB beyond reading its row", 1, "s", True, "first_look",
            lambda one: float(one["own_s"])),
     Target("40 rotation axes of a row of 2048 columns", 3, "s", True, "first_look", lambda one: float(one["axes_s"])),
@@ -294,6 +296,13 @@ def whole_run_table(one: dict[str, Any]) -> str:
         f"to the start and {1e3 * one['row_s']:.1f} ms to each row. Scan and volume lie in the page cache; a disk that "
         f"takes less than a run writes makes it longer."
     )
+    if "rings" in one:
+        rings = one["rings"]
+        told += (
+            f" With `remove_stripes` {' and '.join(map(str, rings['heights']))} rows took "
+            f"{' and '.join(f'{seconds:.1f}' for seconds in rings['height_s'])} s: {rings['start_s']:.1f} s for the "
+            f"start, {1e3 * rings['row_s']:.1f} ms a row."
+        )
     return f"{title}\n\n{markdown(head, lines)}\n\n{told}"
 
 

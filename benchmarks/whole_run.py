@@ -32,6 +32,8 @@ SLAB = 32
 PARTS = ("engine", "reading", "computing", "writing", "whole")
 SLABS = {"low": 1, "tall": 3}
 """Runs that a whole volume is reckoned from, and the slabs of each worker there."""
+RINGS = {"low without rings": 1, "tall without rings": 3}
+"""The same with the ring filter that `--step remove_stripes` is, by its default method."""
 
 
 def make_scan(path: Path, views: int, rows: int, columns: int) -> None:
@@ -164,7 +166,7 @@ def grey_range(path: Path) -> str:
     return f"{low:.3g}:{high:.3g}"
 
 
-def some_rows(path: Path, folder: Path, slabs: int, limits: str) -> dict[str, float]:
+def some_rows(path: Path, folder: Path, slabs: int, limits: str, steps: tuple[str, ...]) -> dict[str, float]:
     """Reconstruct rows in the middle of a scan, so many slabs for each worker, as the plan of all rows has them."""
     import zarr  # noqa: F401
 
@@ -173,7 +175,7 @@ def some_rows(path: Path, folder: Path, slabs: int, limits: str) -> dict[str, fl
     from tomarium.executors import find_executor
     from tomarium.pipeline.plan.planner import plan
     from tomarium.pipeline.plan.resources import measure
-    from tomarium.pipeline.protocol.protocol import default_protocol
+    from tomarium.pipeline.protocol.choice import Choice
     from tomarium.pipeline.run.runner import run
 
     scan = tm.open(path)
@@ -181,7 +183,8 @@ def some_rows(path: Path, folder: Path, slabs: int, limits: str) -> dict[str, fl
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     scan = tm.open(path, axis_column=(scan.shape[2] - 1) / 2)
     resources = measure(folder)
-    protocol, _ = with_own_volume(default_protocol(), [parse_export(f"volume:zarr,uint16,{limits}")])
+    chain = Choice(steps=steps).protocol(scan.domain)
+    protocol, _ = with_own_volume(chain, [parse_export(f"volume:zarr,uint16,{limits}")])
     chosen = plan(protocol, scan, resources)
     section, slab = chosen.sections[-1], chosen.slab_rows
     wanted = min(height, slabs * section.workers * slab)
@@ -211,7 +214,9 @@ def one(what: str, path: Path, slab_rows: int | None, workers: int | None, limit
             case "writing":
                 return writing(path, Path(folder))
             case "low" | "tall":
-                return some_rows(path, Path(folder) / "record", SLABS[what], limits)
+                return some_rows(path, Path(folder) / "record", SLABS[what], limits, ())
+            case "low without rings" | "tall without rings":
+                return some_rows(path, Path(folder) / "record", RINGS[what], limits, ("remove_stripes",))
             case _:
                 return whole(path, Path(folder) / "record", slab_rows, workers)
 
@@ -235,18 +240,19 @@ def ratios(taken: dict[str, list[dict[str, float]]], views: int, rows: int, colu
 
 def reckoned(taken: dict[str, list[dict[str, float]]], views: int) -> dict[str, Any]:
     """Seconds of a whole volume, by the start and the rows of runs of two heights."""
-    low, tall = ([one["seconds"] for one in taken[what]] for what in SLABS)
-    few, many = (int(taken[what][0]["rows"]) for what in SLABS)
+    names = list(taken)
+    low, tall = ([one["seconds"] for one in taken[what]] for what in names)
+    few, many = (int(taken[what][0]["rows"]) for what in names)
     row = median(b - a for a, b in zip(low, tall, strict=True)) / max(1, many - few)
-    start, height = median(low) - few * row, int(taken["low"][0]["height"])
+    start, height = median(low) - few * row, int(taken[names[0]][0]["height"])
     return {
         "volume": [views, height],
         "volume_type": "uint16",
         "heights": [few, many],
         "height_s": [median(low), median(tall)],
         "height_spread": [(max(some) - min(some)) / median(some) for some in (low, tall)],
-        "slab_rows": int(taken["low"][0]["slab_rows"]),
-        "workers": int(taken["low"][0]["workers"]),
+        "slab_rows": int(taken[names[0]][0]["slab_rows"]),
+        "workers": int(taken[names[0]][0]["workers"]),
         "start_s": start,
         "row_s": row,
         "volume_s": start + height * row,
@@ -272,7 +278,7 @@ def main() -> None:
     parser.add_argument("--slab-rows", type=int)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", choices=(*PARTS, *SLABS))
+    parser.add_argument("--only", choices=(*PARTS, *SLABS, *RINGS))
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--limits", default="", metavar="LOW:HIGH", help="of the volume that is reckoned")
     parser.add_argument("--views", type=int, default=1000)
@@ -299,11 +305,15 @@ def main() -> None:
             f"the longest of reading, computing and writing alone (medians of {given.repeat})"
         )
         views = write_scan(high, given.gigabytes, given.columns)
-        found |= reckoned(in_turn(high, tuple(SLABS), given.repeat, [f"--limits={grey_range(high)}"]), views)
-    print(
-        f"{views} projections of {found['volume'][1]} rows: {found['start_s']:.1f} s and {1e3 * found['row_s']:.1f} ms "
-        f"a row, {found['volume_s']:.0f} s in all, by runs of {' and '.join(map(str, found['heights']))} rows"
-    )
+        limits = [f"--limits={grey_range(high)}"]
+        found |= reckoned(in_turn(high, tuple(SLABS), given.repeat, limits), views)
+        found["rings"] = reckoned(in_turn(high, tuple(RINGS), given.repeat, limits), views)
+    for what, volume in (("", found), (", with remove_stripes", found["rings"])):
+        print(
+            f"{views} projections of {volume['volume'][1]} rows{what}: {volume['start_s']:.1f} s and "
+            f"{1e3 * volume['row_s']:.1f} ms a row, {volume['volume_s']:.0f} s in all, by runs of "
+            f"{' and '.join(map(str, volume['heights']))} rows"
+        )
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 

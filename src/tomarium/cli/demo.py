@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 DELTA_BETA: Final = 60.0
 """Of the simulated sample: its edges have fringes, as those of a real scan have."""
 
-STEPS: Final = ("remove_spikes", "paganin", "remove_stripes")
-"""What removes the zingers, fringes and rings of the simulated scan."""
+STEPS: Final = ("remove_spikes", "paganin", "remove_stripes", "double_flat_field")
+"""What removes the zingers, fringes and rings of the simulated scan; of the rings the last takes a quarter of what
+`remove_stripes` leaves."""
 
 
 @click.command("demo")
