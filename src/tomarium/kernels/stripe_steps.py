@@ -88,22 +88,6 @@ def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
                     break
         in_band[first + 1 : end + 1] = True
     return in_band
-    steps = np.diff(means, axis=1)
-    steps = steps - median_over_columns(steps, SLOPES)
-    mean = steps.mean(axis=0)
-    error = np.maximum(steps.std(axis=0, ddof=1) / len(steps) ** 0.5, 1e-12)
-    usual = median_over_columns(np.abs(mean)[None], USUAL_OVER)[0]
-    jumps = (np.abs(mean) > JUMP * usual) & (np.abs(mean) > AGREEMENT * error)
-    places = np.flatnonzero(jumps).tolist()
-    for number, first in enumerate(places):
-        for last in places[number + 1 :]:
-            if last - first > WIDEST:
-                break
-            small, large = sorted((abs(mean[first]), abs(mean[last])))
-            if mean[first] * mean[last] < 0 and small > ALIKE * large:
-                in_band[first + 1 : last + 1] = True
-                break
-    return in_band
 
 
 def background_below(means: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
