@@ -244,6 +244,7 @@ def test_by_the_command_with_an_address_there_is_a_feed_and_a_sitemap(
     done = CliRunner().invoke(command, [*asked, "--address", "https://example.org/tomograms"])
     assert done.exit_code == 0, done.output
     assert "2 open records" in done.output
+    assert "left out: 1 under embargo and " in done.output
     assert (
         "https://example.org/tomograms/records/tooth/"
         in (tmp_path / "www/records/tooth/index.html").read_text()

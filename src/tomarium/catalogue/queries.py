@@ -305,3 +305,20 @@ def change_state(connection: Connection, id: str, state: str, moment: float) -> 
         Seconds since 1970.
     """
     connection.execute(update(life).where(life.c.record == id).values(state=state, changed_utc=moment))
+
+
+def count_states(connection: Connection) -> dict[str, int]:
+    """Count the records in each state of their life.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may read.
+
+    Returns
+    -------
+    dict of str to int
+        By "draft", "review", "published" and "withdrawn"; without those that none is in.
+    """
+    rows = connection.execute(select(life.c.state, func.count()).group_by(life.c.state))
+    return {state: int(count) for state, count in rows}

@@ -93,6 +93,12 @@ def build(
             f"{out}: {built.records} open records, {built.pages} pages, {size}; "
             f"{built.written} files written, {built.kept} as they were{removed}"
         )
+        left_out = {"under embargo": built.embargoed, "not published": built.unpublished}
+        if any(left_out.values()):
+            told = " and ".join(f"{count} {why}" for why, count in left_out.items() if count)
+            click.echo(
+                f"left out: {told}; `tomarium publish RECORD --embargo 0` opens the files of one that is not published, --open-now of one under embargo"
+            )
         if not built.search:
             click.echo("It has no search: this installation lacks the scripts that `make web` builds.")
     context.exit(1 if built.problems else 0)

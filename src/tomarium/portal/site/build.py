@@ -16,7 +16,7 @@ from tomarium import __version__
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
 from tomarium.catalogue.entities import entities_of_kind, with_current_entities
-from tomarium.catalogue.queries import place_of
+from tomarium.catalogue.queries import count_states, place_of
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError, InputError
@@ -55,6 +55,8 @@ class Built:
         Open records, and HTML pages of all kinds.
     written, kept, removed, bytes : int
         Files written, found as they were, and removed because they are no longer part of it; the size of all.
+    embargoed, unpublished : int
+        Records left out: under embargo; drafts and what is in review.
     search : bool
         Whether it has a search; without the scripts that `make web` builds it has none.
     problems : list of str
@@ -67,6 +69,8 @@ class Built:
     kept: int = 0
     removed: int = 0
     bytes: int = 0
+    embargoed: int = 0
+    unpublished: int = 0
     search: bool = False
     problems: list[str] = field(default_factory=list)
 
@@ -214,6 +218,10 @@ class _Site:
         built, target = self.told, self.target
         built.records, built.written, built.kept = len(self.records), target.written, target.kept
         built.removed, built.bytes = target.removed, target.bytes
+        with self.catalogue.reading() as connection:
+            states = count_states(connection)
+        built.embargoed = max(0, states.get("published", 0) - built.records)
+        built.unpublished = states.get("draft", 0) + states.get("review", 0)
         return built
 
     def _lists(self) -> dict[str, str]:
