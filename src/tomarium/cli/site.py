@@ -97,8 +97,8 @@ def build(
         if any(left_out.values()):
             told = " and ".join(f"{count} {why}" for why, count in left_out.items() if count)
             click.echo(
-                f"left out: {told}; `tomarium publish RECORD --embargo 0` opens one that is not published, --open-now one "
-                f"under embargo"
+                f"left out: {told}; `tomarium publish RECORD --embargo 0` opens one that is not published, "
+                f"--open-now one under embargo"
             )
         if not built.search:
             click.echo("It has no search: this installation lacks the scripts that `make web` builds.")
