@@ -125,7 +125,7 @@ OPENED: dict[str, str] = {
     "many_attributes": "^1 ",
     "large_attributes": "^1 ",
     "long_comment": "^1 ",
-    "tiff_subifd_ring": "no flat fields",
+    "tiff_subifd_ring": "^18761 $",
     "tiff_ome_entities": "",
     "tiff_ome_other_file": "",
     "edf_folder_that_counts": "tells 999999999999 projections, 4 are there",
