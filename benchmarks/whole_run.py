@@ -213,10 +213,9 @@ def one(what: str, path: Path, slab_rows: int | None, workers: int | None, limit
                 return computing(path)
             case "writing":
                 return writing(path, Path(folder))
-            case "low" | "tall":
-                return some_rows(path, Path(folder) / "record", SLABS[what], limits, ())
-            case "low without rings" | "tall without rings":
-                return some_rows(path, Path(folder) / "record", RINGS[what], limits, ("remove_stripes",))
+            case _ if what in SLABS or what in RINGS:
+                steps = ("remove_stripes",) if what in RINGS else ()
+                return some_rows(path, Path(folder) / "record", (SLABS | RINGS)[what], limits, steps)
             case _:
                 return whole(path, Path(folder) / "record", slab_rows, workers)
 

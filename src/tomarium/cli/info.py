@@ -73,11 +73,11 @@ def _show_image(description: dict[str, Any]) -> None:
             *[
                 row
                 for name, value in description["metadata"].items()
-                for row in _rows_of_value(name, value, sources.get(name))
                 if name != SOURCES
                 and value not in ([], {}, "")
                 and value != description["why"]
                 and name != "format"
+                for row in _rows_of_value(name, value, sources.get(name))
             ],
         ]
     )

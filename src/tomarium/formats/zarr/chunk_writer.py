@@ -39,7 +39,8 @@ BLOCK_BYTES: Final = 1 << 16
 SHUFFLE: Final = 2  # Blosc's number for shuffling bits
 # Chunks that are packed in one call, one after the other; so many of float32 lie in a third-level cache.
 RUN: Final = 8
-_ABSENT: Final = 2**64 - 1
+ABSENT: Final = 2**64 - 1
+"""Begin and size of a chunk, in the index of a shard, that is nothing but fill value."""
 _KEPT: Final = threading.local()
 
 Content = bytes | memoryview
@@ -118,9 +119,9 @@ def _shard(part: NDArray[Any], grid: Grid, pool: Executor, ahead: int) -> Iterat
     if any(sizes):
         size = np.array(sizes, np.uint64)
         index = np.stack([np.cumsum(size) - size, size], axis=1).astype("<u8")
-        index[size == 0] = _ABSENT
+        index[size == 0] = ABSENT
         yield index.tobytes()
-        yield _checksum(index.tobytes())
+        yield checksum(index.tobytes())
 
 
 def _of_chunks(chunks: tuple[int, ...], *ranges: tuple[int, int]) -> tuple[slice, ...]:
@@ -146,7 +147,7 @@ def _run(
     contents: list[Content] = []
     for k in range(count):
         packed = _packed(part[:, :, k * chunks[2] : (k + 1) * chunks[2]], chunks)
-        contents.append(packed + _checksum(packed) if packed else b"")
+        contents.append(packed + checksum(packed) if packed else b"")
     return contents
 
 
@@ -208,7 +209,8 @@ def _is_empty(part: NDArray[Any]) -> bool:
     return not any(plane.max() for plane in bits)
 
 
-def _checksum(content: bytes) -> bytes:
+def checksum(content: bytes) -> bytes:
+    """Return the CRC-32C that follows an index, or a chunk, of a shard, as it is stored."""
     import google_crc32c
 
     return struct.pack("<I", google_crc32c.value(content))

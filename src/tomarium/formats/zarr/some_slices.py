@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +21,9 @@ from numpy.typing import NDArray
 
 from tomarium.array import processors
 from tomarium.formats.zarr.blosc_part import unpack_part
-from tomarium.formats.zarr.chunk_writer import Grid
+from tomarium.formats.zarr.chunk_writer import ABSENT, Grid, checksum
 
-_ABSENT: Final = 2**64 - 1
-_CHECKSUM: Final = struct.Struct("<I")
+_CHECKSUM: Final = 4  # bytes of a CRC-32C
 Ranges = tuple[range, ...]
 
 
@@ -86,16 +84,16 @@ class SomeSlices:
         """Read where each chunk of a shard lies, shape (z, y, x, 2): begin and size."""
         counts = [shard // chunk for shard, chunk in zip(self.grid.files, self.grid.chunks, strict=True)]
         size = 16 * math.prod(counts)
-        begin = os.fstat(file).st_size - size - _CHECKSUM.size
+        begin = os.fstat(file).st_size - size - _CHECKSUM
         if begin < 0:
             raise ValueError("a shard is truncated")
-        return np.frombuffer(_read(file, begin, size, checksum=True), "<u8").reshape(*counts, 2)
+        return np.frombuffer(_read(file, begin, size, checked=True), "<u8").reshape(*counts, 2)
 
     def _read_chunk(
         self, values: NDArray[Any], ranges: Ranges, file: int, chunk: tuple[int, ...], place: tuple[int, int]
     ) -> None:
         begin, size = place
-        if (begin, size) == (_ABSENT, _ABSENT):
+        if (begin, size) == (ABSENT, ABSENT):
             return
         shape = self.grid.chunks
         here = [
@@ -106,7 +104,7 @@ class SomeSlices:
             slice(one.start - n * edge, one.stop - n * edge)
             for one, n, edge in zip(here, chunk, shape, strict=True)
         )
-        content = _read(file, begin, size - _CHECKSUM.size * self.checksums, checksum=self.checksums)
+        content = _read(file, begin, size - _CHECKSUM * self.checksums, checked=self.checksums)
         slice_bytes = shape[1] * shape[2] * self.dtype.itemsize
         part = unpack_part(content, shape[0] * slice_bytes, z.start * slice_bytes, z.stop * slice_bytes)
         target = tuple(
@@ -170,17 +168,13 @@ def _touched(ranges: Ranges, edges: tuple[int, ...]) -> Iterator[tuple[int, ...]
     )
 
 
-def _read(file: int, begin: int, size: int, *, checksum: bool) -> bytes:
+def _read(file: int, begin: int, size: int, *, checked: bool) -> bytes:
     """Read bytes, and compare the CRC-32C behind them."""
-    import google_crc32c
-
     content = os.pread(file, size, begin) if 0 <= size < 1 << 40 and begin < 1 << 62 else b""
     if len(content) != size:
         raise ValueError(f"a shard ends before the {size} bytes at {begin} that its index tells of")
-    if checksum:
-        told = os.pread(file, _CHECKSUM.size, begin + size)
-        if len(told) != _CHECKSUM.size or _CHECKSUM.unpack(told)[0] != google_crc32c.value(content):
-            raise ValueError(
-                f"the checksum of {size} bytes at {begin} of a shard is another than that written with them"
-            )
+    if checked and os.pread(file, _CHECKSUM, begin + size) != checksum(content):
+        raise ValueError(
+            f"the checksum of {size} bytes at {begin} of a shard is another than that written with them"
+        )
     return content
