@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from chromium import wait_until
+from chromium import wait_until, width
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "zensical.toml"
@@ -152,5 +152,5 @@ def test_it_fits_a_phone(site: Path, phone: Any) -> None:
         "explanation/architecture.html",
     ):
         phone.goto((site / name).as_uri())
-        wide = phone.evaluate("document.documentElement.scrollWidth")
+        wide = width(phone)
         assert wide <= 390, f"{name} is {wide} wide"
