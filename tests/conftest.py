@@ -14,6 +14,7 @@ import pytest
 import chromium
 from postgresql_server import Databases, Files, NoServer, Server
 from slurm_server import NoSlurm, Slurm
+from tomarium.catalogue import child_reader
 from warm import Warm
 
 gc.disable()  # until all is imported and collected: nothing of it can be freed
@@ -27,6 +28,8 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+# So may the processes that read files for pages.
+child_reader.LONGEST_S = child_reader.START_S = 600.0  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)

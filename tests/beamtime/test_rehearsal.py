@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from chromium import wait_until
+from free_port import free_port
 
 sys.path.append(str(Path(__file__).parents[1] / "formats"))
 sys.path.append(str(Path(__file__).parent))
@@ -107,7 +108,7 @@ class Processes:
         """End a process as a crash or the lack of memory does."""
         assert one.poll() is None, "it ended by itself before it was killed"
         one.send_signal(signal.SIGKILL)
-        one.wait(10)
+        one.wait(120)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def processes() -> Iterator[Processes]:
     for one in made.started:
         if one.poll() is None:
             one.kill()
-        one.wait(10)
+        one.wait(120)
 
 
 @pytest.fixture
@@ -146,11 +147,6 @@ def state_when(folder: Path, wanted: Callable[[LiveState], object]) -> LiveState
     """Wait until the state of the watch is as wanted: a function of it."""
     told: LiveState = until(lambda: (told := read_live(folder)) is not None and wanted(told) and told)
     return told
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 def heard(port: int) -> bool:

@@ -2,10 +2,12 @@
 
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -355,10 +357,21 @@ def test_jobs_are_noted_where_their_records_are(
 
 def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "ASKED_S", 0.01)
-    monkeypatch.setattr(logbook, "LONGEST_S", 0.5)
+    monkeypatch.setattr(logbook, "LONGEST_S", 3600.0)
     app = create_app(catalogue)
-    told = {}
+    app.state.ending = threading.Event()
+    look, looks, told = logbook._state, [], {}
+
+    def counted(*asked: Any) -> str:
+        looks.append(look(*asked))
+        if len(looks) >= last:
+            app.state.ending.set()
+        return looks[-1]
+
+    monkeypatch.setattr(logbook, "_state", counted)
     for reader in (ADA, EVE):
+        last = 1 << 30
+        app.state.ending.clear()
         app.state.reader_of = lambda _request, reader=reader: reader
         with TestClient(app).stream("GET", "/logbook/events", params={"about": HERE}) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
@@ -367,6 +380,7 @@ def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.M
             while "event: changed" not in told[reader.name]:
                 told[reader.name] += next(parts)
             write_entry(catalogue, ADA, HERE, f"new to {reader.name}")
+            last = len(looks) + 3  # it is looked so often again
             told[reader.name] += "".join(parts)
     assert told["ada"].count("event: changed") == 2  # as it was, and the new one
     assert told["eve"].count("event: changed") == 1  # nothing new that she may read
