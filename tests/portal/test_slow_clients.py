@@ -199,13 +199,13 @@ def test_500_sockets_that_send_a_byte_at_a_time_hold_nobody_up(
                 content += got
         return content
 
-    slow = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(500)]
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=600) for _ in range(500)]
     try:
         for letter in HEAD[:5]:
             for one in slow[:450]:  # the others say nothing at all
                 with suppress(OSError):
                     one.send(bytes([letter]))
-            with socket.create_connection(("127.0.0.1", port), timeout=60) as quick:
+            with socket.create_connection(("127.0.0.1", port), timeout=600) as quick:
                 quick.sendall(HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
                 assert told(quick).endswith(b"\r\n\r\nso")
         monkeypatch.setattr(slow_clients, "HEAD_S", 0.0)
