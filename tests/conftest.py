@@ -11,6 +11,10 @@ from typing import Any
 import hypothesis
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import chromium
 from postgresql_server import Databases, Files, NoServer, Server
 from slurm_server import NoSlurm, Slurm
@@ -18,10 +22,6 @@ from tomarium.catalogue import child_reader
 from warm import Warm
 
 gc.disable()  # until all is imported and collected: nothing of it can be freed
-
-if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A test that shares its processor may wait long for it; whether it is quick is for the benchmarks to say.
 hypothesis.settings.register_profile(

@@ -361,7 +361,7 @@ def test_a_portal_of_ones_own_starts_workers_on_either_database(
                 seen = client.get(f"/reconstruct/slice?scan={scan_in(spool)}", headers=JSON).json()
                 assert seen["worker"] == ""
                 state = f"/reconstruct/looks/{seen['look']['job']}/state"
-                end = time.monotonic() + 240
+                end = time.monotonic() + 600
                 while (told := client.get(state).json()["state"]) in ("waiting", "running"):
                     assert time.monotonic() < end
                     time.sleep(0.1)
