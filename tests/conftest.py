@@ -134,6 +134,13 @@ ON_SQLITE_ALONE = (
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
 
 
+AGAIN_AFTER_A_TIMEOUT = pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError", "not so in [0-9.]+ s"])
+"""A browser of three programs may starve on a busy machine: what ran out of time, and nothing else, is tried once more.
+
+The summary tells each such test as RERUN; one that comes twice waits for the wrong thing, and is to be mended.
+"""
+
+
 LONGEST = (
     "beamtime/test_rehearsal", "browser/test_texts", "browser/test_upload", "browser/test_volume",
     "catalogue/test_postgresql", "cli/test_supervised", "docs/test_tutorials", "faults/", "live/test_torture",
@@ -156,6 +163,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     }
     for item, place in places.items():
         item.add_marker("slow" if place.startswith(SLOW) else "fast")
+        if "browser" in item.fixturenames:
+            item.add_marker(AGAIN_AFTER_A_TIMEOUT)
     items[:] = sorted(asked, key=lambda item: not places[item].startswith(LONGEST))
 
 

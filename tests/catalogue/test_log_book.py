@@ -359,20 +359,20 @@ def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.M
     monkeypatch.setattr(logbook, "ASKED_S", 0.01)
     monkeypatch.setattr(logbook, "LONGEST_S", 3600.0)
     app = create_app(catalogue)
-    app.state.ending = threading.Event()
-    look, looks, told = logbook._state, [], {}
+    looks, look = [], logbook._state
 
     def counted(*asked: Any) -> str:
-        looks.append(look(*asked))
-        if len(looks) >= last:
+        looks.append(written)
+        if looks.count(True) == 3:
             app.state.ending.set()
-        return looks[-1]
+        return look(*asked)
 
     monkeypatch.setattr(logbook, "_state", counted)
+    told = {}
     for reader in (ADA, EVE):
-        last = 1 << 30
-        app.state.ending.clear()
         app.state.reader_of = lambda _request, reader=reader: reader
+        app.state.ending, written = threading.Event(), False
+        looks.clear()
         with TestClient(app).stream("GET", "/logbook/events", params={"about": HERE}) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             parts = answer.iter_text()
@@ -380,7 +380,7 @@ def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.M
             while "event: changed" not in told[reader.name]:
                 told[reader.name] += next(parts)
             write_entry(catalogue, ADA, HERE, f"new to {reader.name}")
-            last = len(looks) + 3  # it is looked so often again
+            written = True
             told[reader.name] += "".join(parts)
     assert told["ada"].count("event: changed") == 2  # as it was, and the new one
     assert told["eve"].count("event: changed") == 1  # nothing new that she may read
