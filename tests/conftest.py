@@ -11,22 +11,25 @@ from typing import Any
 import hypothesis
 import pytest
 
-import chromium
-from postgresql_server import Databases, Files, NoServer, Server
-from slurm_server import NoSlurm, Slurm
-from warm import Warm
-
-gc.disable()  # until all is imported and collected: nothing of it can be freed
-
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import chromium
+from postgresql_server import Databases, Files, NoServer, Server
+from slurm_server import NoSlurm, Slurm
+from tomarium.catalogue import child_reader
+from warm import Warm
+
+gc.disable()  # until all is imported and collected: nothing of it can be freed
 
 # A test that shares its processor may wait long for it; whether it is quick is for the benchmarks to say.
 hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+# So may the processes that read files for pages.
+child_reader.LONGEST_S = child_reader.START_S = 600.0  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -357,6 +357,7 @@ def test_jobs_are_noted_where_their_records_are(
 
 def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "ASKED_S", 0.01)
+    monkeypatch.setattr(logbook, "LONGEST_S", 3600.0)
     app = create_app(catalogue)
     looks, look = [], logbook._state
 
