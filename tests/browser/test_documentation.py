@@ -121,14 +121,21 @@ def test_a_broken_link_fails(builder: ModuleType, tmp_path: Path) -> None:
         builder.build(config)
 
 
+FOCUSED = """() => {
+  let held = document.activeElement;
+  while (held?.shadowRoot?.activeElement) held = held.shadowRoot.activeElement;
+  return held instanceof HTMLInputElement;
+}"""
+"""Whether keys reach the field of the search; elsewhere they are those of the page."""
+
+
 def test_it_is_read_from_a_folder(site: Path, page: Any) -> None:
     """From plain files: own fonts and colours, light and dark, and a search that finds."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((site / "index.html").as_uri())
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate(
-        "document.fonts.check('500 20px Newsreader') && document.fonts.check('16px \"Source Sans 3\"')"
+    wait_until(
+        page, "document.fonts.check('500 20px Newsreader') && document.fonts.check('16px \"Source Sans 3\"')"
     )
     assert "Source Sans 3" in page.evaluate("getComputedStyle(document.body).fontFamily")
     background = "getComputedStyle(document.body).backgroundColor"
@@ -137,6 +144,7 @@ def test_it_is_read_from_a_folder(site: Path, page: Any) -> None:
     page.emulate_media(color_scheme="dark")
     wait_until(page, f"{background} === 'rgb(18, 21, 19)'")
     page.locator("button.md-search__button").click()
+    wait_until(page, FOCUSED)
     page.keyboard.type("paganin")
     # Enter opens the first result, which is that of fewer letters until the whole word has been looked for.
     found = page.locator('a[href*="?h=paganin"]').first
