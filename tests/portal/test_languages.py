@@ -215,3 +215,17 @@ def test_the_day_in_a_sentence_is_written_in_the_language() -> None:
     assert told == "Its files open on 1 June 2027."
     assert "1 juin 2027" in translate(told, "fr")
     assert "1. Juni 2027" in translate(told, "de")
+
+
+def test_numbers_of_parameters_are_written_in_the_language(client: TestClient) -> None:
+    told = {
+        language: html.fromstring(client.get(f"{language}/records/tooth").text).xpath(
+            "string(//dl[@class='facts']//dd[contains(., 'µm')])"
+        )
+        for language in ("", "/fr", "/de")
+    }
+    assert {language: text.split()[0] for language, text in told.items()} == {
+        "": "0.65",
+        "/fr": "0,65",
+        "/de": "0,65",
+    }
