@@ -55,6 +55,7 @@ def test_a_bar_narrows_the_list(
         page.get_by_role("link", name="Filters (1)").tap()
     bars = page.get_by_role("list", name="Pixel size of the records found")
     bar = bars.get_by_role("link", name="1 µm to 2 µm: 1 record")
+    bar.wait_for()
     box = bar.bounding_box()
     assert min(box["width"], box["height"]) >= 24, box
     assert axe(page) == []
@@ -65,6 +66,7 @@ def test_a_bar_narrows_the_list(
         bar.focus()
         page.keyboard.press("Enter")
     page.get_by_text("1 record, the newest first").wait_for()
+    page.wait_for_load_state("load")  # with its styles, by which bars are told apart
     assert page.locator("li.card .number").all_inner_texts() == ["r3"]
     chips = page.get_by_role("list", name="Filters in use")
     assert chips.get_by_role("link", name="Remove: Pixel size: 1 µm to 2 µm").is_visible()
@@ -72,6 +74,7 @@ def test_a_bar_narrows_the_list(
     if window == "phone":
         page.get_by_role("link", name="Filters (2)").tap()
     chosen = bars.locator("[aria-current=true]")
+    chosen.wait_for()
     assert chosen.count() == 1
     # What the range leaves out is hollow: told by the shape, not by the colour alone.
     grounds = bars.locator("svg").evaluate_all(
