@@ -18,7 +18,7 @@ from contracts.test_executors import EVERY
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import EngineUnavailable, Interrupted, ParameterError
 from tomarium.executors import find_executor
-from tomarium.executors.dask import RETRIES
+from tomarium.executors.dask_clusters import RETRIES
 from tomarium.executors.executor import Executor
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
@@ -210,7 +210,7 @@ def test_sbatch_takes_names_and_words_with_spaces_and_quotation_marks(
 
 
 def test_an_address_where_nobody_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tomarium.executors.dask.ANSWERS_WITHIN_S", 1.0)
+    monkeypatch.setattr("tomarium.executors.dask_clusters.ANSWERS_WITHIN_S", 1.0)
     with pytest.raises(EngineUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(find_executor("dask:tcp://127.0.0.1:9").map(str, [1], 1))
     with pytest.raises(ParameterError, match="threads takes no argument"):

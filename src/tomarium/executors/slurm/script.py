@@ -110,7 +110,7 @@ def write_script(
     }
     lines = [f"#SBATCH --{name}={value}" for name, value in directives.items() if value is not None]
     if options.sbatch:  # on one line, for a word may be the value of the one before
-        lines.append(f"#SBATCH {' '.join(map(_for_sbatch, options.sbatch))}")
+        lines.append(f"#SBATCH {' '.join(map(for_sbatch, options.sbatch))}")
     place, python = shlex.quote(str(folder)), shlex.quote(sys.executable)
     rule = "under the same path"
     unseen = f"node $(hostname): {folder} is not there; every node must see the record and its scan {rule}"
@@ -124,8 +124,19 @@ def write_script(
     return "\n".join(["#!/bin/bash", *lines, *setup, *check, work, ""])
 
 
-def _for_sbatch(word: str) -> str:
-    """Quote a word for sbatch, which takes quotation marks off the lines of a script as a shell does."""
+def for_sbatch(word: str) -> str:
+    """Quote a word for sbatch, which takes quotation marks off the lines of a script as a shell does.
+
+    Parameters
+    ----------
+    word : str
+        Such as "--comment=two words".
+
+    Returns
+    -------
+    str
+        Such as "--comment='two words'".
+    """
     name, equals, value = word.partition("=")
     return f"{name}{equals}{shlex.quote(value)}" if equals and value else shlex.quote(word)
 
