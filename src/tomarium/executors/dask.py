@@ -95,7 +95,7 @@ class _Sharing:
     def results(self, queue: Iterator[Any]) -> Iterator[Any]:
         """Yield results as they come."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         try:
             with self.told():
