@@ -462,7 +462,8 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
     total = len(cuts)
     if not todo:
         return
-    work.on_progress(section.name, total - len(todo), total)
+    title = work.plan.titles[number]
+    work.on_progress(title, total - len(todo), total)
     try:
         with wanted_while(task, work.demand_wanted):
             for result in work.mapper(task, todo, section.workers):
@@ -476,6 +477,6 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
                     "device": result.device,
                 }
                 journal.note_slab(number, result.index, plain(record))
-                work.on_progress(section.name, len(journal.done(number)), total)
+                work.on_progress(title, len(journal.done(number)), total)
     finally:
         task.forget()
