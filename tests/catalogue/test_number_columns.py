@@ -242,7 +242,7 @@ def test_a_column_is_read_beside_the_first_question(
     number_columns._OF_ENGINES.pop(catalogue.engine)
     keep_columns(catalogue, at_least=100)
     assert not is_held(catalogue)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while number_columns._OF_ENGINES[catalogue.engine].reading and time.monotonic() < until:
         time.sleep(0.01)
     assert is_held(catalogue)
