@@ -34,7 +34,7 @@ from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
 from tomarium.pipeline.advice.questions import GROUPS as ADVICE
-from tomarium.portal import live_words, refusals, second_factor, work_words
+from tomarium.portal import account, live_words, refusals, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
@@ -99,7 +99,7 @@ GIVEN = (
         second_factor.IS_OFF,
         second_factor.ANEW,
         second_factor.WRONG,
-        second_factor.WRONG_PASSWORD,
+        account.WRONG_PASSWORD,
         second_factor.NO_KEY,
     ),
 )

@@ -111,10 +111,10 @@ def show_plan(plan: Plan, place: Path, executor: str) -> None:
     executor : str
         How slabs are shared out.
     """
-    for section in plan.sections:
+    for section, title in zip(plan.sections, plan.titles, strict=True):
         steps = " → ".join(item.step.name for item in section.items) or "copy"
         click.echo(
-            f"{section.name}: {steps}; {section.slabs} slabs, {units.show(section.peak_bytes, 'B', 3)} of memory, "
+            f"{title}: {steps}; {section.slabs} slabs, {units.show(section.peak_bytes, 'B', 3)} of memory, "
             f"{clock(section)}",
             err=True,
         )
