@@ -92,13 +92,27 @@ struct Sorting {
     int angles, rows, columns;
     int size; // columns of the median, odd
     float strength;
-    float* out;     // (angle, row, column)
+    float* out;     // (angle, row, column); where `blocks` are asked for, what was removed
+    int blocks;
+    double* block_means; // (block, row, column): of what was removed, in blocks of angles
     // Means over the ranks kept_from ... kept_to - 1 of each column, before and after the median; or null.
     double* means; // (2, row, column)
     int kept_from, kept_to;
     float* scratch; // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
     int threads;
+};
+
+// Figures of the columns of a sinogram; see column_figures.h.
+struct ColumnFigures {
+    float* data; // (angle, column); changed where something was removed
+    std::ptrdiff_t stride; // from angle to angle
+    int angles, columns;
+    float* medians; // (column,)
+    float* scratch; // (difference_scratch_lines,) lines
+    const float *removed, *share; // (angle, column) and (column,), or null
+    int blocks;
+    double* means; // (block, column)
 };
 
 // Frames whose spikes are replaced; see spikes.h.
@@ -251,6 +265,9 @@ struct Kernels {
     void (*halve_planes)(const Halving&, std::ptrdiff_t z);
     std::ptrdiff_t (*sorting_scratch_lines)(const Sorting&);
     std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite
+    std::ptrdiff_t (*difference_scratch_lines)(const ColumnFigures&);
+    void (*difference_medians)(const ColumnFigures&);
+    void (*block_means)(const ColumnFigures&);
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);

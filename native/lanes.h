@@ -93,6 +93,38 @@ static inline void finish_stores() {
 template <class T> static inline T smaller(T a, T b) { return b < a ? b : a; }
 template <class T> static inline T larger(T a, T b) { return a < b ? b : a; }
 
+#if TOMARIUM_PART == 8
+// Eight parts of eight, `STEP` apart; a compiler cuts shuffles of whole lines into single numbers.
+constexpr int STEP = PARTS;
+static inline void transpose_eight(const Part* from, Part* to) {
+    __m256 a[8], b[8];
+    for (int k = 0; k < 8; ++k) a[k] = (__m256)from[k * STEP];
+    for (int k = 0; k < 8; k += 2) {
+        b[k] = _mm256_unpacklo_ps(a[k], a[k + 1]);
+        b[k + 1] = _mm256_unpackhi_ps(a[k], a[k + 1]);
+    }
+    for (int k = 0; k < 8; k += 4)
+        for (int j = 0; j < 2; ++j) {
+            a[k + 2 * j] = _mm256_shuffle_ps(b[k + j], b[k + j + 2], 0x44);
+            a[k + 2 * j + 1] = _mm256_shuffle_ps(b[k + j], b[k + j + 2], 0xee);
+        }
+    for (int k = 0; k < 4; ++k) {
+        to[k * STEP] = (Part)_mm256_permute2f128_ps(a[k], a[k + 4], 0x20);
+        to[(k + 4) * STEP] = (Part)_mm256_permute2f128_ps(a[k], a[k + 4], 0x31);
+    }
+}
+
+// Transposes a 16 x 16 block held in 16 lines.
+static inline void transpose(Line* lines) {
+    Part* a = reinterpret_cast<Part*>(lines);
+    Part other[8 * STEP];
+    transpose_eight(a, a);
+    transpose_eight(a + 8 * STEP + 1, a + 8 * STEP + 1);
+    transpose_eight(a + 1, other);
+    transpose_eight(a + 8 * STEP, a + 1);
+    for (int k = 0; k < 8; ++k) a[(8 + k) * STEP] = other[k * STEP];
+}
+#else
 // Transposes a 16 x 16 block held in 16 lines, in four rounds of interleaving; 4 x 4 in two.
 static inline void transpose(Line* a) {
     Line b[LANES];
@@ -119,5 +151,6 @@ static inline void transpose(Line* a) {
 #endif
 #undef TOMARIUM_ROUND
 }
+#endif
 
 } // namespace tomarium::TOMARIUM_LEVEL

@@ -2,6 +2,7 @@
 // Compiled once for each instruction-set level, with TOMARIUM_LEVEL = plain, v3 or v4.
 #include "bitshuffle.h"
 #include "blosc.h"
+#include "column_figures.h"
 #include "direct.h"
 #include "flat_field.h"
 #include "halving.h"
@@ -26,7 +27,8 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding,
                                  TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram,
                                  moments_and_histogram, halve_planes,
-                                 sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
+                                 sorting_scratch_lines, sort_stripes, difference_scratch_lines,
+                                 difference_medians, block_means, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }

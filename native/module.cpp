@@ -364,7 +364,8 @@ template <class Value, class Number> void def_quantise(nb::module_& m) {
 }
 
 std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, Out<double, 3> means,
-                          int kept_from, int kept_to, int threads, const std::string& level) {
+                          int kept_from, int kept_to, Out<double, 3> block_means, int threads,
+                          const std::string& level) {
     const Kernels& kernel = kernels(level);
     Sorting s{};
     s.data = sinograms.data();
@@ -387,6 +388,13 @@ std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3
         s.kept_from = kept_from;
         s.kept_to = kept_to;
     }
+    if (block_means.size()) {
+        demand(block_means.shape(1) == sinograms.shape(1) && block_means.shape(2) == sinograms.shape(2),
+               "block_means must be (block, row, column)");
+        demand(block_means.shape(0) <= sinograms.shape(0), "there must be an angle for each block");
+        s.blocks = int(block_means.shape(0));
+        s.block_means = block_means.data();
+    }
     demand(out.shape(0) == sinograms.shape(0) && out.shape(1) == sinograms.shape(1) &&
                out.shape(2) == sinograms.shape(2), "out must have the shape of the sinograms");
     nb::gil_scoped_release released;
@@ -394,6 +402,50 @@ std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3
     const Scratch scratch(std::size_t(s.scratch_lines) * s.threads);
     s.scratch = scratch.get();
     return kernel.sort_stripes(s);
+}
+
+// Angles may be strided.
+using Sinogram = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
+
+void difference_medians(Sinogram sinogram, Out<float, 1> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(sinogram.stride(1) == 1, "columns must be contiguous");
+    demand(sinogram.shape(0) > 2, "second differences need three angles");
+    demand(out.shape(0) == sinogram.shape(1), "out must be (column,)");
+    ColumnFigures f{};
+    f.data = const_cast<float*>(sinogram.data()); // only looked at
+    f.stride = sinogram.stride(0);
+    f.angles = int(sinogram.shape(0));
+    f.columns = int(sinogram.shape(1));
+    f.medians = out.data();
+    nb::gil_scoped_release released;
+    const Scratch scratch(std::size_t(kernel.difference_scratch_lines(f)));
+    f.scratch = scratch.get();
+    kernel.difference_medians(f);
+}
+
+// Where `removed` is not empty, its share is taken from the sinogram first.
+void block_means(nb::ndarray<float, nb::ndim<2>, nb::device::cpu> sinogram, In<float, 2> removed, In<float, 1> share, Out<double, 2> out,
+                 const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(sinogram.stride(1) == 1, "columns must be contiguous");
+    demand(out.shape(1) == sinogram.shape(1) && out.shape(0) > 0 && out.shape(0) <= sinogram.shape(0),
+           "out must be (block, column), with an angle for each block");
+    ColumnFigures f{};
+    f.data = sinogram.data();
+    f.stride = sinogram.stride(0);
+    f.angles = int(sinogram.shape(0));
+    f.columns = int(sinogram.shape(1));
+    if (removed.size()) {
+        demand(removed.shape(0) == sinogram.shape(0) && removed.shape(1) == sinogram.shape(1) &&
+                   share.shape(0) == sinogram.shape(1), "removed must be (angle, column), and share (column,)");
+        f.removed = removed.data();
+        f.share = share.data();
+    }
+    f.blocks = int(out.shape(0));
+    f.means = out.data();
+    nb::gil_scoped_release released;
+    kernel.block_means(f);
 }
 
 void add_shadows(In<double, 2> table, In<double, 1> z, In<double, 1> u, Out<float, 2> out, const std::string& level) {
@@ -642,7 +694,10 @@ NB_MODULE(_native, m) {
     def_mend_spikes<std::uint16_t>(m);
     def_mend_spikes<float>(m);
     m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(), "means"_a.noconvert(), "kept_from"_a, "kept_to"_a,
-          "threads"_a, "level"_a);
+          "block_means"_a.noconvert(), "threads"_a, "level"_a);
+    m.def("difference_medians", difference_medians, "sinogram"_a.noconvert(), "out"_a.noconvert(), "level"_a);
+    m.def("block_means", block_means, "sinogram"_a.noconvert(), "removed"_a.noconvert(), "share"_a.noconvert(),
+          "out"_a.noconvert(), "level"_a);
     m.def("add_shadows", add_shadows, "table"_a.noconvert(), "z"_a.noconvert(), "u"_a.noconvert(),
           "out"_a.noconvert(), "level"_a);
     def_statistics<float>(m);

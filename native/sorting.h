@@ -2,11 +2,14 @@
 // Stripes of sinograms by sorting: sort each column over the angles, take the median over neighbouring columns at
 // each rank, put the values back where they came from. N. T. Vo et al., Optics Express 26, 28396 (2018), algorithm 3.
 //
-// Columns go through one after the other. For sixteen ranks side by side the values of the last `size` columns are
-// kept in order: the oldest leaves, the newest enters, and the median is the middle one. What is needed of one
-// sinogram at a time stays in the second-level cache.
+// Sixteen columns are sorted side by side (lane_sort.h). What is sorted is a whole number: how far a value lies between
+// the least and the largest of its column, and below it its angle, so that of two alike the earlier comes first. Its
+// angle then gives the value itself, and the few that the whole number did not tell apart are put in order. The columns
+// that a median needs are held in order of rank; what is needed of one sinogram at a time stays in the caches.
 #pragma once
 #include "gridding.h"
+#include "statistics.h"
+#include "window_median.h"
 
 namespace tomarium::TOMARIUM_LEVEL {
 
@@ -57,65 +60,244 @@ static inline int mirrored(int column, int columns) { // d c b a | a b c d | d c
     return column < columns ? column : period - 1 - column;
 }
 
-// `old` leaves the ordered lines of a window and `fresh` enters.
-static inline void replace_in_order(Line* window, int size, const Line* old, const Line* fresh) {
-    for (int p = 0; p < PARTS; ++p) {
-        Part* at = reinterpret_cast<Part*>(window) + p;
-        const Part leaving = reinterpret_cast<const Part*>(old)[p];
-        Part entering = reinterpret_cast<const Part*>(fresh)[p], next = at[0];
-        for (int i = 0; i + 1 < size; ++i, at += PARTS) {
-            const Part here = next;
-            next = at[PARTS];
-            const Part kept = here < leaving ? here : next; // from the leaving one on, all move up by a place
-            *at = smaller(kept, entering);
-            entering = larger(kept, entering);
-        }
-        *at = entering;
-    }
-}
-
 static inline int sorting_depth(const Sorting& s) { return (s.angles + LANES - 1) / LANES * LANES; }
 
-static std::ptrdiff_t sorting_scratch_lines(const Sorting& s) {
+constexpr int LEAST_KEY = 0x00800000, KEYS = 0x7f000000; // bits of the floats that are neither subnormal nor infinite
+constexpr int MOST_STEPS = 1 << 23;                      // that a float counts exactly
+constexpr int ANGLES_AHEAD = 24; // angles whose values are fetched ahead
+constexpr int MOVES = 8; // times its angles that values of a column are moved by, before it is sorted by its digits
+
+template <class Angle> struct Room {
+    float* ranked;       // (column modulo held, rank)
+    Angle* order;        // (column modulo held, rank): angles
+    float* values;       // (column of 16, angle)
+    Part* keys;          // (part of 16 columns, angle, column)
+    float* smooth;       // (column of WINDOWS, rank)
+    float* back;         // (column of 16, angle)
+    Line* window;        // (16 ranks, place in order), unless the size is usual
+    std::uint64_t* bits; // twice (angle,)
+};
+
+static inline int held_columns(const Sorting& s) { return s.size + WINDOWS + 2 * LANES; }
+
+static std::ptrdiff_t sorting_scratch_lines(const Sorting& s) { // as they are cut up in `room_of`, for the larger type
     const std::ptrdiff_t blocks = sorting_depth(s) / LANES;
-    return blocks * (2 * s.size + 1 + (s.size / 2 + 1) + 2 * LANES + 4) + 1; // as they are cut up below
+    return blocks * (2 * held_columns(s) + 3 * LANES + WINDOWS + s.size + 4) + 1;
 }
 
-// Sixteen columns from `first` on, each with its angles side by side; returns whether all values are finite.
-static bool read_columns(const Sorting& s, int row, int first, Line* to) {
-    const int depth = sorting_depth(s), width = smaller(LANES, s.columns - first);
-    const float* from = s.data + row * s.row_stride + first;
-    Line check{};
-    for (int k = 0; k < depth; k += LANES) {
-        Line block[LANES] = {};
-        for (int j = 0; j < smaller(LANES, s.angles - k); ++j)
-            __builtin_memcpy(&block[j], from + (k + j) * s.angle_stride, sizeof(float) * width);
-        transpose(block);
-        for (int j = 0; j < LANES; ++j) {
-            to[(std::ptrdiff_t(j) * depth + k) / LANES] = block[j];
-            check += block[j] * 0.0f;
-        }
+template <class Angle> static Room<Angle> room_of(const Sorting& s, Line* scratch) {
+    const std::ptrdiff_t depth = sorting_depth(s), held = held_columns(s);
+    Room<Angle> r;
+    r.ranked = reinterpret_cast<float*>(scratch);
+    r.values = r.ranked + held * depth;
+    r.keys = reinterpret_cast<Part*>(r.values + LANES * depth);
+    r.smooth = reinterpret_cast<float*>(r.keys + PARTS * depth);
+    r.back = r.smooth + WINDOWS * depth;
+    r.window = reinterpret_cast<Line*>(r.back + LANES * depth);
+    r.bits = reinterpret_cast<std::uint64_t*>(r.window + depth / LANES * s.size);
+    r.order = reinterpret_cast<Angle*>(r.bits + 2 * depth);
+    return r;
+}
+
+typedef float LoosePart __attribute__((vector_size(4 * PART), aligned(4), may_alias));
+static inline LoosePart load_part(const void* from) { return *static_cast<const LoosePart*>(from); }
+static inline void copy_line(void* to, const void* from) {
+    for (int p = 0; p < PARTS; ++p) static_cast<LoosePart*>(to)[p] = static_cast<const LoosePart*>(from)[p];
+}
+
+static inline Part gather(const float* from, WholePart places) {
+#if TOMARIUM_PART == 16
+    return (Part)_mm512_i32gather_ps((__m512i)places, from, 4);
+#elif defined(__AVX2__)
+    return (Part)_mm256_i32gather_ps(from, (__m256i)places, 4);
+#else
+    Part found;
+    for (int k = 0; k < PART; ++k) found[k] = from[places[k]];
+    return found;
+#endif
+}
+
+// Whether any of some numbers is less than the one before it.
+static inline bool descends(const float* at) {
+#if TOMARIUM_PART == 16
+    return _mm512_cmp_ps_mask(_mm512_loadu_ps(at), _mm512_loadu_ps(at - 1), _CMP_LT_OQ);
+#elif TOMARIUM_PART == 8
+    return _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(at), _mm256_loadu_ps(at - 1), _CMP_LT_OQ));
+#else
+    bool found = false;
+    for (int k = 0; k < PART; ++k) found |= at[k] < at[k - 1];
+    return found;
+#endif
+}
+
+static inline void store_angles(std::int32_t* to, const WholePart* parts) {
+    for (int p = 0; p < PARTS; ++p) *reinterpret_cast<WholePart*>(to + p * PART) = parts[p];
+}
+static inline void store_angles(std::uint16_t* to, const WholePart* parts) { // the lower halves
+    typedef std::int16_t Halves __attribute__((vector_size(2 * LANES), aligned(2 * LANES), may_alias));
+    const Halves* two = reinterpret_cast<const Halves*>(parts);
+    *reinterpret_cast<Halves*>(to) = __builtin_shufflevector(two[0], two[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22,
+                                                             24, 26, 28, 30);
+}
+
+template <class Angle> static void sort_by_digits(const Sorting& s, const float* values, float* ranked, Angle* order,
+                                                  std::uint64_t* keys) {
+    for (int k = 0; k < s.angles; ++k) keys[k] = std::uint64_t(rank_bits(values[k])) << 32 | std::uint32_t(k);
+    const std::uint64_t* in_order = sort_ranks(keys, keys + sorting_depth(s), s.angles);
+    for (int k = 0; k < s.angles; ++k) {
+        ranked[k] = float_of(std::uint32_t(in_order[k] >> 32));
+        order[k] = Angle(in_order[k]);
     }
-    bool finite = true;
-    for (int j = 0; j < LANES; ++j) finite = finite && check[j] == 0.0f;
-    return finite;
 }
 
-static void write_sorted(const Sorting& s, int row, int first, int width, const Line* columns) {
-    const int depth = sorting_depth(s);
+// Puts values in order that keys did not tell apart; false where too many would have to be moved.
+template <class Angle> static bool mend_order(int count, float* ranked, Angle* order) {
+    std::int64_t moves = std::int64_t(MOVES) * count;
+    for (int b = 0; b < count; b += PART) {
+        if (b && b + PART <= count && !descends(ranked + b)) continue;
+        for (int k = larger(b, 1); k < smaller(b + PART, count); ++k) {
+            const float value = ranked[k];
+            const Angle angle = order[k];
+            int to = k;
+            for (; to > 0 && ranked[to - 1] > value; --to) {
+                ranked[to] = ranked[to - 1];
+                order[to] = order[to - 1];
+            }
+            ranked[to] = value;
+            order[to] = angle;
+            moves -= k - to;
+        }
+        if (moves < 0) return false;
+    }
+    return true;
+}
+
+// Sorts columns `first` to `first` + 15; returns whether all values are finite.
+template <class Angle> static bool sort_columns(const Sorting& s, int row, int first, const Room<Angle>& r) {
+    const int depth = sorting_depth(s), width = smaller(LANES, s.columns - first), held = held_columns(s);
+    const float* from = s.data + row * s.row_stride + first;
+    Line low = spread(__builtin_inff()), high = -low, check{};
     for (int k = 0; k < depth; k += LANES) {
         Line block[LANES];
-        for (int j = 0; j < LANES; ++j) block[j] = columns[(std::ptrdiff_t(j) * depth + k) / LANES];
+        const int there = smaller(LANES, s.angles - k);
+        for (int j = there; j < LANES; ++j) block[j] = Line{};
+        for (int j = 0; j < there; ++j) {
+            const float* at = from + (k + j) * s.angle_stride;
+            __builtin_prefetch(at + ANGLES_AHEAD * s.angle_stride);
+            Line rest;
+            if (width < LANES) {
+                rest = Line{};
+                __builtin_memcpy(&rest, at, sizeof(float) * width);
+                at = reinterpret_cast<const float*>(&rest);
+            }
+            for (int p = 0; p < PARTS; ++p) {
+                const Part value = load_part(at + p * PART) + 0.0f; // -0 is 0
+                Part &least = reinterpret_cast<Part*>(&low)[p], &most = reinterpret_cast<Part*>(&high)[p];
+                least = smaller(least, value);
+                most = larger(most, value);
+                reinterpret_cast<Part*>(&check)[p] += value * 0.0f;
+                r.keys[std::ptrdiff_t(p) * depth + k + j] = reinterpret_cast<Part*>(&block[j])[p] = value;
+            }
+        }
+        transpose(block);
+        for (int j = 0; j < width; ++j) copy_line(r.values + std::ptrdiff_t(j) * depth + k, block + j);
+    }
+    for (int j = 0; j < LANES; ++j)
+        if (check[j] != 0.0f) return false;
+    int digits = 0;
+    while (std::int64_t(1) << digits < s.angles) ++digits;
+    const int mask = (1 << digits) - 1;
+    const float steps = float(smaller(KEYS >> digits, MOST_STEPS) - 1);
+    for (int p = 0; p < PARTS; ++p) {
+        const Part least = reinterpret_cast<Part*>(&low)[p];
+        Part scale = reinterpret_cast<Part*>(&high)[p] - least;
+        for (int l = 0; l < PART; ++l) {
+            const float one = scale[l] > 0 ? steps / scale[l] : 0;
+            scale[l] = one < __FLT_MAX__ ? one : 0;
+        }
+        Part* keys = r.keys + std::ptrdiff_t(p) * depth;
+        for (int k = 0; k < s.angles; ++k) {
+            const Part step = smaller(part(steps), (keys[k] - least) * scale); // a NaN, of infinity times 0, is `steps`
+            keys[k] = (Part)((__builtin_convertvector(step, WholePart) << digits) + (LEAST_KEY + k));
+        }
+        for (int k = s.angles; k < depth; ++k) keys[k] = part(__builtin_inff());
+        sort_lanes(keys, depth);
+    }
+    for (int k = 0; k < depth; k += LANES) {
+        Line block[LANES];
+        for (int j = 0; j < LANES; ++j)
+            for (int p = 0; p < PARTS; ++p)
+                reinterpret_cast<Part*>(&block[j])[p] = r.keys[std::ptrdiff_t(p) * depth + k + j];
+        transpose(block);
+        for (int j = 0; j < width; ++j) {
+            const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * depth + k;
+            WholePart angles[PARTS];
+            for (int p = 0; p < PARTS; ++p) {
+                angles[p] = reinterpret_cast<WholePart*>(&block[j])[p] & mask;
+                *reinterpret_cast<Part*>(r.ranked + to + p * PART) =
+                    gather(r.values + std::ptrdiff_t(j) * depth, angles[p]);
+            }
+            store_angles(r.order + to, angles);
+        }
+    }
+    for (int j = 0; j < width; ++j) {
+        const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * depth;
+        if (!mend_order(s.angles, r.ranked + to, r.order + to))
+            sort_by_digits(s, r.values + std::ptrdiff_t(j) * depth, r.ranked + to, r.order + to, r.bits);
+    }
+    return true;
+}
+
+// Sums of what was removed of sixteen columns, block after block of angles.
+struct BlockSums {
+    HalfDoubles sum[HALVES] = {};
+    int number = 0, start = 0, stop;
+    explicit BlockSums(const Sorting& s) : stop(s.blocks ? (s.angles + s.blocks - 1) / s.blocks : 0) {}
+
+    void add(const Sorting& s, int row, int first, int width, int angle, const Line& removed) {
+        const HalfFloats* halves = reinterpret_cast<const HalfFloats*>(&removed);
+        for (int h = 0; h < HALVES; ++h) sum[h] += __builtin_convertvector(halves[h], HalfDoubles);
+        if (angle + 1 < stop) return;
+        double* to = s.block_means + (std::ptrdiff_t(number) * s.rows + row) * s.columns + first;
+        for (int l = 0; l < width; ++l) to[l] = sum[l / HALF][l % HALF] / (stop - start);
+        for (int h = 0; h < HALVES; ++h) sum[h] = HalfDoubles{};
+        ++number;
+        start = stop;
+        stop += s.angles / s.blocks + (number < s.angles % s.blocks);
+    }
+};
+
+// Writes columns, or what was removed of them and its means in blocks of angles.
+template <bool WHOLE> static void write_columns(const Sorting& s, int row, int first, int width, const float* columns) {
+    const int depth = sorting_depth(s);
+    BlockSums sums(s);
+    for (int k = 0; k < depth; k += LANES) {
+        Line block[LANES];
+        for (int j = 0; j < LANES; ++j) copy_line(block + j, columns + std::ptrdiff_t(j) * depth + k);
         transpose(block);
         for (int j = 0; j < smaller(LANES, s.angles - k); ++j) {
             float* to = s.out + (std::ptrdiff_t(k + j) * s.rows + row) * s.columns + first;
-            if (s.strength != 1) {
-                Line before{};
+            __builtin_prefetch(to + ANGLES_AHEAD * std::ptrdiff_t(s.rows) * s.columns, 1);
+            if (s.blocks || s.strength != 1) {
                 const float* from = s.data + (k + j) * s.angle_stride + row * s.row_stride + first;
-                __builtin_memcpy(&before, from, sizeof(float) * width);
-                block[j] = before + s.strength * (block[j] - before);
+                __builtin_prefetch(from + ANGLES_AHEAD * s.angle_stride);
+                Line rest;
+                if (!WHOLE) {
+                    rest = Line{};
+                    __builtin_memcpy(&rest, from, sizeof(float) * width);
+                    from = reinterpret_cast<const float*>(&rest);
+                }
+                for (int p = 0; p < PARTS; ++p) {
+                    const Part was = load_part(from + p * PART);
+                    Part& is = reinterpret_cast<Part*>(block + j)[p];
+                    is = s.blocks ? was - is : was + s.strength * (is - was);
+                }
+                if (s.blocks) sums.add(s, row, first, width, k + j, block[j]);
             }
-            __builtin_memcpy(to, &block[j], sizeof(float) * width);
+            if (WHOLE)
+                copy_line(to, block + j);
+            else
+                __builtin_memcpy(to, block + j, sizeof(float) * width);
         }
     }
 }
@@ -136,53 +318,60 @@ static double mean_of_ranks(const Sorting& s, const Line* ranks, std::ptrdiff_t 
 }
 
 // Columns start ... stop - 1 of one sinogram; returns whether all values it saw are finite.
-static bool sort_strip(const Sorting& s, int row, int start, int stop, Line* scratch) {
-    const int depth = sorting_depth(s), half = s.size / 2, held = half + 1;
+template <class Angle> static bool sort_strip(const Sorting& s, int row, int start, int stop, Line* scratch) {
+    const int depth = sorting_depth(s), half = s.size / 2, held = held_columns(s);
+    const int last = smaller(s.columns, stop + half), step = s.size == USUAL_SIZE ? WINDOWS : 1;
     const std::ptrdiff_t blocks = depth / LANES;
-    Line* window = scratch;                          // (16 ranks, place in order)
-    Line* recent = window + blocks * s.size;         // (column modulo size, 16 ranks)
-    Line* fresh = recent + blocks * s.size;          // (16 ranks,)
-    Line* in = fresh + blocks;                       // (column of 16, angle)
-    Line* out = in + blocks * LANES;                 // (column of 16, angle)
-    int* order = reinterpret_cast<int*>(out + blocks * LANES); // (column modulo held, rank)
-    std::uint64_t* keys = reinterpret_cast<std::uint64_t*>(order + std::ptrdiff_t(held) * depth); // twice (angle,)
-    for (std::ptrdiff_t k = 0; k < 2 * blocks * s.size; ++k) window[k] = spread(__builtin_inff());
-    for (std::ptrdiff_t k = 0; k < blocks; ++k) fresh[k] = Line{};
-    bool finite = true;
-    int there = -1; // which sixteen columns `in` holds
-    for (int n = 0; n < stop - start + 2 * half; ++n) {
-        const int column = mirrored(start - half + n, s.columns), done = n - 2 * half; // of the strip
-        if (column / LANES != there) {
-            there = column / LANES;
-            finite = read_columns(s, row, there * LANES, in) && finite;
+    const Room<Angle> r = room_of<Angle>(s, scratch);
+    const auto ranks_of = [&](int column) {
+        return r.ranked + std::ptrdiff_t(mirrored(column, s.columns) % held) * depth;
+    };
+    if (step == 1)
+        for (std::ptrdiff_t k = 0; k < blocks * s.size; ++k) r.window[k] = spread(__builtin_inff());
+    int ready = larger(0, start - half), entered = start - half; // in no window yet
+    for (int done = start; done < stop;) {
+        const int count = smaller(step, stop - done);
+        while (ready < smaller(last, done + count + half)) {
+            if (!sort_columns(s, row, ready, r)) return false;
+            for (int c = larger(ready, start); s.means && c < smaller(ready + LANES, stop); ++c)
+                s.means[std::ptrdiff_t(row) * s.columns + c] =
+                    mean_of_ranks(s, reinterpret_cast<const Line*>(ranks_of(c)), 1);
+            ready = smaller(ready + LANES, s.columns);
         }
-        const float* values = reinterpret_cast<const float*>(in) + std::ptrdiff_t(column % LANES) * depth;
-        for (int k = 0; k < s.angles; ++k) keys[k] = std::uint64_t(rank_bits(values[k])) << 32 | std::uint32_t(k);
-        const std::uint64_t* in_order = sort_ranks(keys, keys + depth, s.angles);
-        float* ranked = reinterpret_cast<float*>(fresh);
-        int* places = order + std::ptrdiff_t(n % held) * depth;
-        for (int k = 0; k < s.angles; ++k) {
-            ranked[k] = float_of(std::uint32_t(in_order[k] >> 32));
-            places[k] = int(std::uint32_t(in_order[k]));
+        if (step == WINDOWS) {
+            const float* seen[SEEN];
+            float* out[WINDOWS];
+            for (int k = 0; k < SEEN; ++k) seen[k] = ranks_of(smaller(done - half + k, stop - 1 + half));
+            for (int k = 0; k < WINDOWS; ++k) out[k] = r.smooth + std::ptrdiff_t(k) * depth;
+            for (int k = 0; k < depth; k += PART) medians_of_21(seen, k, out);
+        } else {
+            for (; entered <= done + half; ++entered) {
+                const Line* fresh = reinterpret_cast<const Line*>(ranks_of(entered));
+                const bool leaves = entered >= start - half + s.size;
+                const Line* old = reinterpret_cast<const Line*>(ranks_of(leaves ? entered - s.size : entered));
+                const Line none = spread(__builtin_inff());
+                for (std::ptrdiff_t b = 0; b < blocks; ++b)
+                    replace_in_order(r.window + b * s.size, s.size, leaves ? old + b : &none, fresh + b);
+            }
+            for (std::ptrdiff_t b = 0; b < blocks; ++b)
+                store(r.smooth + b * LANES, r.window[b * s.size + half]);
         }
-        Line* oldest = recent + n % s.size * blocks;
-        for (std::ptrdiff_t b = 0; b < blocks; ++b) {
-            replace_in_order(window + b * s.size, s.size, oldest + b, fresh + b);
-            oldest[b] = fresh[b];
+        for (int n = 0; n < count; ++n, ++done) {
+            const float* smooth = r.smooth + std::ptrdiff_t(n) * depth;
+            const int at = (done - start) % LANES;
+            if (s.means)
+                s.means[std::ptrdiff_t(s.rows + row) * s.columns + done] =
+                    mean_of_ranks(s, reinterpret_cast<const Line*>(smooth), 1);
+            const Angle* order = r.order + std::ptrdiff_t(done % held) * depth;
+            float* to = r.back + std::ptrdiff_t(at) * depth;
+            for (int k = 0; k < s.angles; ++k) to[order[k]] = smooth[k];
+            if (at == LANES - 1)
+                write_columns<true>(s, row, done - at, LANES, r.back);
+            else if (done == stop - 1)
+                write_columns<false>(s, row, done - at, at + 1, r.back);
         }
-        if (s.means && n >= half && n - half < stop - start)
-            s.means[std::ptrdiff_t(row) * s.columns + start + n - half] = mean_of_ranks(s, fresh, 1);
-        if (done < 0) continue;
-        if (s.means)
-            s.means[std::ptrdiff_t(s.rows + row) * s.columns + start + done] = mean_of_ranks(s, window + half, s.size);
-        float* to = reinterpret_cast<float*>(out) + std::ptrdiff_t(done % LANES) * depth;
-        const int* back = order + std::ptrdiff_t((n - half) % held) * depth;
-        for (int k = 0; k < s.angles; ++k)
-            to[back[k]] = reinterpret_cast<const float*>(window + k / LANES * std::ptrdiff_t(s.size) + half)[k % LANES];
-        if (done % LANES == LANES - 1 || done == stop - start - 1)
-            write_sorted(s, row, start + done / LANES * LANES, done % LANES + 1, out);
     }
-    return finite;
+    return true;
 }
 
 // Returns how many rows hold a value that is not finite.
@@ -197,8 +386,9 @@ static std::int64_t sort_stripes(const Sorting& s) {
         const int row = task / strips, strip = task % strips;
         const int start = int(std::int64_t(s.columns) * strip / strips);
         const int stop = int(std::int64_t(s.columns) * (strip + 1) / strips);
-        broken += !sort_strip(s, row, start, stop,
-                              reinterpret_cast<Line*>(s.scratch) + thread_index() * s.scratch_lines);
+        Line* scratch = reinterpret_cast<Line*>(s.scratch) + thread_index() * s.scratch_lines;
+        broken += s.angles <= 0x10000 ? !sort_strip<std::uint16_t>(s, row, start, stop, scratch)
+                                      : !sort_strip<std::int32_t>(s, row, start, stop, scratch);
     }
     return broken;
 }

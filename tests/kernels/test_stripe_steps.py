@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kernels.test_stripes import clean_scan, error
-from tomarium.kernels.stripe_agreement import block_means
+from tomarium.kernels.columns import block_means
 from tomarium.kernels.stripe_selection import best_treatment
 from tomarium.kernels.stripe_steps import background_below, bands, without_intervals
 

@@ -9,11 +9,22 @@ from numpy.typing import NDArray
 
 from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
+from tomarium.kernels.columns import block_means, median_over_columns, mirrored_places
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
-from tomarium.kernels.stripe_agreement import bridge_dead_columns, dead_columns, remove_stripes_by_agreement
+from tomarium.kernels.stripe_agreement import (
+    bridge_dead_columns,
+    dead_columns,
+    difference_medians,
+    remove_stripes_by_agreement,
+)
 from tomarium.kernels.stripe_wavelets import remove_stripes_by_wavelets
-from tomarium.kernels.stripes import remove_all_stripes, remove_large_stripes, remove_stripes_by_sorting
+from tomarium.kernels.stripes import (
+    remove_all_stripes,
+    remove_large_stripes,
+    remove_stripes_by_sorting,
+    removed_by_sorting,
+)
 
 
 def sinogram(seed: int, angles: int = 361, columns: int = 400) -> np.ndarray:
@@ -55,6 +66,74 @@ def test_the_engines_agree(native: Literal["native"], shape: tuple[int, int, int
     larger[:, 2 : 2 + shape[1]] = numbers
     part = larger[:, 2 : 2 + shape[1]]
     np.testing.assert_array_equal(remove_stripes_by_sorting(part, size, engine=native, strength=0.75), made)
+
+
+def hard_columns(angles: int, columns: int) -> NDArray[np.float32]:
+    """Noise, and columns whose values a whole number of 20 bits does not tell apart, or not at all."""
+    draw = np.random.default_rng(4)
+    made = draw.normal(size=(angles, columns)).astype(np.float32)
+    made[:, 1::7] = np.round(made[:, 1::7], 1)
+    made[0, 2::7] = 1e6  # all others within a few steps of it
+    made[1, 3::7] = -3e38
+    made[2, 3::7] = 3e38
+    made[:, 4::7] *= np.float32(1e-41)
+    made[:, 5::7] = -0.0
+    return made
+
+
+@pytest.mark.parametrize("angles", [16, 17, 63, 96, 257, 530, 1100])
+@pytest.mark.parametrize("size", [9, 21])
+def test_columns_of_any_length_and_values_are_sorted(
+    native: Literal["native"], angles: int, size: int
+) -> None:
+    numbers = hard_columns(angles, 45)[:, None]
+    expected = remove_stripes_by_sorting(numbers, size, engine="reference")
+    np.testing.assert_array_equal(remove_stripes_by_sorting(numbers, size, engine=native), expected)
+
+
+def test_more_angles_than_a_short_number_counts_are_sorted(native: Literal["native"]) -> None:
+    numbers = np.random.default_rng(5).normal(size=(66_000, 1, 12)).astype(np.float32)
+    expected = remove_stripes_by_sorting(numbers, 3, engine="reference")
+    np.testing.assert_array_equal(remove_stripes_by_sorting(numbers, 3, engine=native), expected)
+    medians = difference_medians(numbers[:, 0], engine=native)
+    np.testing.assert_array_equal(medians, difference_medians(numbers[:, 0], engine="reference"))
+
+
+@pytest.mark.parametrize("angles", [32, 33, 200, 331])
+@pytest.mark.parametrize("columns", [5, 16, 75])
+def test_medians_of_second_differences_are_numpys(
+    native: Literal["native"], angles: int, columns: int
+) -> None:
+    numbers = np.random.default_rng(6).normal(size=(angles, columns + 3)).astype(np.float32)[:, :columns]
+    numbers[:, ::2] = np.round(numbers[:, ::2], 1)
+    numbers[:, 1::4] *= np.float32(1e4)
+    expected = difference_medians(numbers, engine="reference")
+    np.testing.assert_array_equal(difference_medians(numbers, engine=native), expected)
+
+
+@pytest.mark.parametrize("blocks", [1, 8, 16])
+def test_what_sorting_removes_and_its_means(native: Literal["native"], blocks: int) -> None:
+    numbers = np.random.default_rng(7).normal(size=(75, 60)).astype(np.float32)
+    removed, means = removed_by_sorting(numbers, 21, blocks, engine=native)
+    smooth = remove_stripes_by_sorting(numbers[:, None], 21, engine="reference")[:, 0]
+    np.testing.assert_array_equal(removed, numbers - smooth)
+    np.testing.assert_allclose(means, block_means(removed, blocks), atol=1e-12)
+    assert np.array_equal(removed_by_sorting(numbers, 21, blocks, engine="reference")[0], removed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agreement_is_that_of_numpy(native: Literal["native"], seed: int) -> None:
+    struck = stripes(clean_scan(seed, 0.005), seed)[:, None]
+    made = remove_stripes_by_agreement(struck, engine=native)
+    np.testing.assert_allclose(made, remove_stripes_by_agreement(struck, engine="reference"), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(16, 60), (9,), (3, 4), (2, 2, 17)])
+def test_the_quick_median_of_nine_columns_is_the_median(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(8).normal(size=shape).round(1)
+    mirrored = values[..., mirrored_places(shape[-1], 4)]
+    windows = np.lib.stride_tricks.sliding_window_view(mirrored, 9, axis=-1)
+    np.testing.assert_array_equal(median_over_columns(values, 9), np.median(windows, axis=-1))
 
 
 def test_threads_change_no_bit(native: Literal["native"]) -> None:

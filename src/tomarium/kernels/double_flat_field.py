@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.array import lies_elsewhere, namespace, on_host
 from tomarium.errors import InputError
-from tomarium.kernels.stripes import mirrored_places
+from tomarium.kernels.columns import mirrored_places
 
 Background = Literal["median", "gaussian", "homogeneous"]
 """What of a mean view is the sample: its median in a window, its Gaussian mean, or the median of each row."""

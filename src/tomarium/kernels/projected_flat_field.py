@@ -8,10 +8,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from tomarium.kernels.columns import mirrored_places
 from tomarium.kernels.double_flat_field import LEAST_VIEWS, pixel_errors
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.projection import forward, make_rays
-from tomarium.kernels.stripes import mirrored_places
 
 MOST_CLASSES: Final = 5
 """Materials that are tried, air among them."""

@@ -5,21 +5,17 @@ What a pixel does wrong it does at every angle; what the sample does to a column
 
 from __future__ import annotations
 
+from threading import local
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.compiled import Engine
+from tomarium.compiled import Engine, extension, level, takes_compiled
 from tomarium.errors import InputError
+from tomarium.kernels.columns import block_means, median_over_columns, mirrored_places
 from tomarium.kernels.stripe_steps import background_below, bands
-from tomarium.kernels.stripes import (
-    bridge,
-    each_sinogram,
-    median_over_columns,
-    mirrored_places,
-    remove_stripes_by_sorting,
-)
+from tomarium.kernels.stripes import bridge, each_sinogram, removed_by_sorting
 
 BLOCKS: Final = 8
 """Parts of the scan that are asked whether they agree."""
@@ -38,6 +34,9 @@ NARROW: Final = 9
 
 _TOGETHER: Final = 64
 """Columns that are laid one behind the other to be sorted: as many as stay in a second-level cache."""
+
+SPARE: Final = 16
+"""Numbers of memory between the angles of a sinogram at work."""
 
 ANGLE_BLOCKS: Final = 32
 """Parts of the scan in whose means a column is compared with its neighbours."""
@@ -106,23 +105,37 @@ def remove_stripes_by_agreement(
     the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
     """
     demand_angles(sinograms)
+    room = local()
 
     def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        dead = dead_columns(sinogram)
+        dead = dead_columns(sinogram, engine)
         bridged = bridge(sinogram, dead)
-        smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
-        removed = bridged - smooth
-        means = block_means(removed, BLOCKS)
-        removed *= _agreed(means, LEAST_AGREEMENT)
-        bridged -= removed
-        bridged -= constant_stripes(bridged, dead)[0]
+        if not hasattr(room, "removed"):
+            room.removed = np.empty(sinogram.shape, np.float32)
+        removed, means = removed_by_sorting(bridged, size, BLOCKS, engine=engine, out=room.removed)
+        share = _agreed(means, LEAST_AGREEMENT)
+        means = _take_share(bridged, removed, share, engine)
+        bridged -= constant_stripes(bridged, dead, means)[0]
         return bridged
 
-    return each_sinogram(sinograms, correct, threads, out)
+    return each_sinogram(sinograms, correct, threads, out, spare=SPARE)
+
+
+def _take_share(
+    sinogram: NDArray[np.float32], removed: NDArray[np.float32], share: NDArray[np.float32], engine: Engine
+) -> NDArray[np.float64]:
+    """Subtract a share of what was found from the columns of a sinogram; return the means of 16 blocks of angles."""
+    if takes_compiled(engine, "remove_stripes"):
+        means = np.empty((FAINT_BLOCKS, sinogram.shape[1]))
+        extension().block_means(sinogram, removed, share, means, level())
+        return means
+    removed *= share
+    sinogram -= removed
+    return block_means(sinogram, FAINT_BLOCKS)
 
 
 def constant_stripes(
-    sinogram: NDArray[np.float32], dead: NDArray[np.bool_]
+    sinogram: NDArray[np.float32], dead: NDArray[np.bool_], means: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what columns add to their neighbours at all angles, as far as blocks of angles agree on it.
 
@@ -133,6 +146,8 @@ def constant_stripes(
     dead : array of bool, shape (column,)
         Columns interpolated between their neighbours: they are left out, for they would hide where bands begin, and
         what is told of their neighbours is interpolated too.
+    means : array of float64, shape (16, column), optional
+        `block_means` of the sinogram in 16 blocks, where they are known.
 
     Returns
     -------
@@ -144,7 +159,7 @@ def constant_stripes(
     alive = np.flatnonzero(~dead)
     if not len(alive):
         return np.zeros(len(dead), np.float32), np.zeros((FAINT_BLOCKS, 0))
-    means = block_means(sinogram, FAINT_BLOCKS)[:, alive]
+    means = (block_means(sinogram, FAINT_BLOCKS) if means is None else means)[:, alive]
     in_band = bands(means)
     below = background_below(means, in_band)
     standing = standing_out(below) + (means - below)
@@ -216,20 +231,22 @@ def bridge_dead_columns(
     return each_sinogram(sinograms, lambda sinogram: bridge(sinogram, dead_columns(sinogram)), threads, out)
 
 
-def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
+def dead_columns(sinogram: NDArray[np.float32], engine: Engine = "auto") -> NDArray[np.bool_]:
     """Return which columns fluctuate more than their neighbours or follow none of them.
 
     Parameters
     ----------
     sinogram : array of float32, shape (angle, column)
         Attenuation of at least 32 angles.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel for the medians, or NumPy.
 
     Returns
     -------
     array of bool, shape (column,)
         True for dead columns.
     """
-    rough = _median_over_angles(np.abs(np.diff(sinogram, 2, axis=0)))
+    rough = difference_medians(sinogram, engine)
     least = 1e-4 * float(np.ptp(sinogram))  # below it there is no noise to compare
     usual = np.maximum(median_over_columns(rough, 51), least)
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
@@ -245,6 +262,29 @@ def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
         follows = np.mean(beside * means, axis=0) >= 0.3 * variance
         lonely &= ~follows & (variance > 25 * noise**2)
     return np.asarray((rough > 3 * usual) | lonely)
+
+
+def difference_medians(sinogram: NDArray[np.float32], engine: Engine = "auto") -> NDArray[np.float32]:
+    """Return the median of the second differences of each column over the angles, without their signs.
+
+    Parameters
+    ----------
+    sinogram : array of float32, shape (angle, column)
+        Attenuation of at least 3 angles.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; both give the same bits.
+
+    Returns
+    -------
+    array of float32, shape (column,)
+        Medians.
+    """
+    if not takes_compiled(engine, "remove_stripes"):
+        return _median_over_angles(np.abs(np.diff(sinogram, 2, axis=0)))
+    medians = np.empty(sinogram.shape[1], np.float32)
+    aligned = sinogram if sinogram.strides[1] == sinogram.itemsize else np.ascontiguousarray(sinogram)
+    extension().difference_medians(aligned, medians, level())
+    return medians
 
 
 def _median_over_angles(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -268,21 +308,3 @@ def _agreed(
     share = np.maximum(0, 1 - (least * error / np.maximum(np.abs(mean), 1e-12)) ** 2)
     alone = np.abs(mean - median_over_columns(mean, NARROW)) > 0.5 * np.abs(mean)
     return np.where(alone | in_band, share, 0).astype(np.float32)
-
-
-def block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
-    """Average blocks of neighbouring angles.
-
-    Parameters
-    ----------
-    values : array of float32, shape (angle, column)
-        One sinogram.
-    blocks : int
-        Blocks, as equal as can be.
-
-    Returns
-    -------
-    array of float64, shape (block, column)
-        Mean of each.
-    """
-    return np.stack([part.mean(axis=0, dtype=np.float64) for part in np.array_split(values, blocks)])

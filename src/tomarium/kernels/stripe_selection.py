@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from tomarium.array import processors
 from tomarium.compiled import Engine
 from tomarium.errors import InputError
+from tomarium.kernels.columns import block_means, median_over_columns
 from tomarium.kernels.stripe_agreement import (
     FAINT_BLOCKS,
     NARROW,
-    block_means,
     constant_stripes,
     dead_columns,
     demand_angles,
     standing_out,
 )
 from tomarium.kernels.stripe_steps import without_intervals
-from tomarium.kernels.stripes import (
-    bridge,
-    median_over_columns,
-    remove_stripes_by_sorting,
-)
+from tomarium.kernels.stripes import bridge, remove_stripes_by_sorting
 
 Treatment = Literal["none", "double_flat_field", "dead_and_double_flat_field", "all"]
 """What a sinogram may be given: nothing; what its columns add at all angles subtracted; its dead columns interpolated

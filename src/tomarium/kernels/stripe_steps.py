@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.stripes import bridge, median_over_columns
+from tomarium.kernels.columns import median_over_columns
+from tomarium.kernels.stripes import bridge
 
 WIDEST: Final = 8
 """Columns of a band, or of several that touch."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
-from tomarium.kernels.stripes import each_sinogram, mirrored_places
+from tomarium.kernels.columns import mirrored_places
+from tomarium.kernels.stripes import each_sinogram
 
 _ROWS: Final = 16
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tomarium.array import processors
 from tomarium.compiled import Engine, extension, level, takes_compiled
 from tomarium.errors import InputError, ParameterError
+from tomarium.kernels.columns import block_means, median_over_columns, mirrored_places
 
 LARGEST: Final = 101
 """Columns of the widest median."""
@@ -78,10 +79,7 @@ def remove_stripes_by_sorting(
     ----------
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396.
     """
-    if size % 2 == 0 or not 1 <= size <= LARGEST:
-        raise ParameterError(
-            f"remove_stripes: size is {size}; give an odd number of columns from 1 to {LARGEST}"
-        )
+    _demand_size(size)
     data = np.asarray(sinograms, np.float32)
     if data.ndim != 3:
         raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
@@ -98,15 +96,23 @@ def _sort(
     threads: int | None,
     result: NDArray[np.float32],
     kept: slice | None = None,
+    removed_means: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Sort sinograms; return the means of the ranks that are kept before and after it, shape (2, row, column)."""
+    """Sort sinograms; return the means of the ranks that are kept before and after it, shape (2, row, column).
+
+    Where `removed_means`, shape (block, row, column), are to be filled, `result` is what was removed, and they are its
+    means in blocks of angles: of the compiled kernel alone.
+    """
     means = np.empty((0, 0, 0) if kept is None else (2, *data.shape[1:]))
     if takes_compiled(engine, "remove_stripes"):
         if data.strides[2] != data.itemsize or data.strides[0] < 0 or data.strides[1] < 0:
             data = np.ascontiguousarray(data)
         first, last = (0, 0) if kept is None else (kept.start, kept.stop)
         count = threads or processors()
-        broken = extension().sort_stripes(data, size, strength, result, means, first, last, count, level())
+        removed = np.empty((0, 0, 0)) if removed_means is None else removed_means
+        broken = extension().sort_stripes(
+            data, size, strength, result, means, first, last, removed, count, level()
+        )
     else:
         broken = not np.isfinite(data).all()
         for row in range(0 if broken else data.shape[1]):
@@ -135,42 +141,54 @@ def _reference(sinogram: NDArray[np.float32], size: int, strength: float) -> NDA
     return back if strength == 1 else sinogram + np.float32(strength) * (back - sinogram)
 
 
-def mirrored_places(columns: int, reach: int) -> NDArray[np.intp]:
-    """Return which column stands at each place of a row that is mirrored at its ends.
+def removed_by_sorting(
+    sinogram: NDArray[np.float32],
+    size: int,
+    blocks: int,
+    *,
+    engine: Engine = "auto",
+    out: NDArray[np.float32] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return what sorting removes of one sinogram, and its means in blocks of neighbouring angles.
 
     Parameters
     ----------
-    columns : int
-        Columns of the row, at least 1.
-    reach : int
-        Columns beyond either end.
-
-    Returns
-    -------
-    array of int, shape (columns + 2 * reach,)
-        … 1 0 | 0 1 2 … | columns - 1, columns - 2 …
-    """
-    places = np.arange(-reach, columns + reach) % (2 * columns)
-    return np.minimum(places, 2 * columns - 1 - places)
-
-
-def median_over_columns(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the median over neighbouring columns, mirrored at the edges.
-
-    Parameters
-    ----------
-    values : array, shape (…, column)
-        One value for each column.
+    sinogram : array of float32, shape (angle, column)
+        Attenuation, finite.
     size : int
-        Columns of the median, odd.
+        Columns of the median, odd, at most 101.
+    blocks : int
+        Blocks, as equal as can be, not more than angles.
+    engine : {"auto", "native", "reference"}
+        See `remove_stripes_by_sorting`.
+    out : array of float32, shape (angle, column), optional
+        Where what is removed goes; C-contiguous.
 
     Returns
     -------
-    array, shape (…, column)
-        Medians.
+    removed : array of float32, shape (angle, column)
+        The sinogram less what `remove_stripes_by_sorting` makes of it.
+    means : array of float64, shape (block, column)
+        Mean of each.
+
+    Raises
+    ------
+    ParameterError
+        `size` is even, or not within 1 and 101.
+    InputError
+        A value is not finite.
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
     """
-    mirrored = values[..., mirrored_places(values.shape[-1], size // 2)]
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(mirrored, size, axis=-1), axis=-1))
+    removed = np.empty(sinogram.shape, np.float32) if out is None else out
+    if not takes_compiled(engine, "remove_stripes"):
+        remove_stripes_by_sorting(sinogram[:, None], size, engine=engine, out=removed[:, None])
+        np.subtract(sinogram, removed, out=removed)
+        return removed, block_means(removed, blocks)
+    _demand_size(size)
+    means = np.empty((blocks, 1, sinogram.shape[1]))
+    _sort(sinogram[:, None], size, 1.0, engine, 1, removed[:, None], removed_means=means)
+    return removed, means[:, 0]
 
 
 def remove_all_stripes(
@@ -297,6 +315,8 @@ def each_sinogram(
     correct: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     threads: int | None,
     out: NDArray[np.float32] | None,
+    *,
+    spare: int = 0,
 ) -> NDArray[np.float32]:
     """Correct the sinogram of each row, several at a time.
 
@@ -310,6 +330,8 @@ def each_sinogram(
         Sinograms in work at a time; by default as many as processors.
     out : array of float32, shape (angle, row, column) or None
         Where the result goes.
+    spare : int
+        Numbers of memory between an angle and the next. Columns of a power of two lie in few places of a cache.
 
     Returns
     -------
@@ -330,7 +352,7 @@ def each_sinogram(
 
     def one(row: int) -> None:
         if not hasattr(room, "sinogram"):
-            room.sinogram = np.empty((data.shape[0], data.shape[2]), np.float32)
+            room.sinogram = np.empty((data.shape[0], data.shape[2] + spare), np.float32)[:, : data.shape[2]]
         room.sinogram[...] = data[:, row]
         result[:, row] = correct(room.sinogram)
 
@@ -363,6 +385,13 @@ def bridge(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np
     bridged = sinogram.copy()
     bridged[:, bad] = sinogram[:, left] + part * (sinogram[:, right] - sinogram[:, left])
     return bridged
+
+
+def _demand_size(size: int) -> None:
+    if size % 2 == 0 or not 1 <= size <= LARGEST:
+        raise ParameterError(
+            f"remove_stripes: size is {size}; give an odd number of columns from 1 to {LARGEST}"
+        )
 
 
 def _demand(snr: float, drop: float) -> None:

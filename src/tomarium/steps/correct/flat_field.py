@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tomarium.array import namespace
 from tomarium.errors import MissingData
+from tomarium.kernels.columns import median_over_columns
 from tomarium.kernels.cuda.normalise import normalise_there
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.invalid import RINGS
 from tomarium.kernels.reference_fields import reduce_references
-from tomarium.kernels.stripes import median_over_columns
 from tomarium.model import Domain, Frames, Layout, Scan, Slab
 from tomarium.model.scan import Reference
 from tomarium.steps.core.context import Context

@@ -38,7 +38,7 @@ COUNTED: Final = (
 """What "auto" tells: rows by their treatment, and columns, row by row, by their kind."""
 
 HELD: Final[Mapping[str, int]] = {
-    "agreement": 5, "sorting": 0, "large": 3, "dead": 2, "wavelet": 7, "all": 8, "auto": 6,
+    "agreement": 3, "sorting": 0, "large": 3, "dead": 2, "wavelet": 7, "all": 8, "auto": 6,
 }  # fmt: skip
 """Sinograms that a method holds in each thread at its worst moment."""
 
