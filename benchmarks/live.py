@@ -31,8 +31,11 @@ def frame(number: int) -> np.ndarray[Any, Any]:
     )
 
 
-def write(path: Path, seconds: float, period_s: float) -> None:
-    """Append a frame, an angle and a flush each period; print how long each took, in ms of wall time."""
+def write(path: Path, seconds: float, period_s: float, least: float = 0) -> None:
+    """Append a frame, an angle and a flush each period; print how long each took, in ms of wall time.
+
+    Where some frames are to be read at the least, it goes on until as many are written and all readers have ended.
+    """
     import h5py
 
     took = []
@@ -44,7 +47,7 @@ def write(path: Path, seconds: float, period_s: float) -> None:
         angle = file.create_dataset("entry/angle", (0,), "f8", maxshape=(None,), chunks=(64,))
         file.flush()
         end, due, number = time.monotonic() + seconds, time.monotonic(), 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or number < least or (least and not _read_mark(path).exists()):
             content = frame(number)
             began, used = time.perf_counter(), time.process_time()
             data.resize(number + 1, axis=0)
@@ -61,16 +64,24 @@ def write(path: Path, seconds: float, period_s: float) -> None:
     print(json.dumps(told | {"wall_ms_p95": float(np.percentile(wall, 95))}))
 
 
-def read(path: Path, seconds: float, seed: int) -> None:
-    """Read frames in any order until the time is over; count the right, the wrong and the refused."""
+def _read_mark(path: Path) -> Path:
+    """The file that tells the writer that all readers have ended."""
+    return path.with_suffix(".read")
+
+
+def read(path: Path, seconds: float, seed: int, least: int = 0) -> None:
+    """Read frames in any order until the time is over; count the right, the wrong and the refused.
+
+    On a busy machine it goes on until so many are right, for ten minutes at most.
+    """
     import tomarium as tm
     from tomarium.errors import TomariumError
 
     draw = np.random.default_rng(seed)
     told = {"right": 0, "wrong": 0, "refused": 0, "lag_frames": 0}
-    opened, longest, end = None, 0.0, time.monotonic() + seconds
+    opened, longest, begun = None, 0.0, time.monotonic()
     seen: list[str] = []
-    while time.monotonic() < end:
+    while time.monotonic() < begun + (seconds if told["right"] >= least else 600.0):
         began = time.monotonic()
         try:
             opened = opened or tm.open_h5(path, "live")
@@ -114,14 +125,17 @@ def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def with_readers(
-    path: Path, seconds: float, period_s: float, readers: int, read_path: Path
+    path: Path, seconds: float, period_s: float, readers: int, read_path: Path, least: int = 0
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Run the writer for a while with so many readers beside it."""
-    writer = start("write", path, seconds, period_s)
+    writer = start("write", path, seconds, period_s, least)
     while not path.exists():
         time.sleep(0.01)
-    running = [start("read", read_path, seconds - 0.5, number) for number in range(readers)]
-    return answer(writer), [answer(one) for one in running]
+    share = -(-least // max(1, readers))
+    running = [start("read", read_path, seconds - 0.5, number, share) for number in range(readers)]
+    told = [answer(one) for one in running]
+    _read_mark(path).touch()
+    return answer(writer), told
 
 
 def kill_a_live_writer(home: Path, after_s: float) -> dict[str, Any]:
@@ -168,6 +182,12 @@ def main() -> None:
         action="store_true",
         help="leave out the writer that is alone, or whose readers read elsewhere, and with them the comparison",
     )
+    parser.add_argument(
+        "--least",
+        type=int,
+        default=0,
+        help="go on until so many frames are written and so many reads are right",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
     compared = ("beside",) if arguments.only_beside else ("alone", "elsewhere", "beside")
@@ -182,7 +202,8 @@ def main() -> None:
                 path = Path(name) / f"{kind}-{turn}.h5"
                 readers = 0 if kind == "alone" else arguments.readers
                 period = (arguments.seconds / arguments.turns, arguments.period_ms / 1e3)
-                written, told = with_readers(path, *period, readers, path if kind == "beside" else finished)
+                source = path if kind == "beside" else finished
+                written, told = with_readers(path, *period, readers, source, arguments.least)
                 writers.append(written)
                 reads += told if kind == "beside" else []
         killed = [kill_a_live_writer(Path(name), after) for after in (1.2, 1.53, 1.91)]

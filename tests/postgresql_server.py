@@ -59,7 +59,7 @@ class Server:
             [_program("postgres"), "-D", self.folder / "data", "-k", self.folder, *settings],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as,
         )  # fmt: skip
-        end = monotonic() + 30
+        end = monotonic() + 120
         while True:
             try:
                 self.run("SELECT 1")

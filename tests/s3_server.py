@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from free_port import free_port
+
 BLOCK = 1 << 20
 
 
@@ -41,10 +43,7 @@ def rclone() -> str | None:
 @contextmanager
 def serving_s3(root: Path) -> Iterator[S3Server]:
     """Serve the folders below `root` as buckets."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = rclone()
+    program, port = rclone(), free_port()
     assert program is not None
     command = [program, "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}", "--auth-key", "KEY,SECRET",
                "--config", str(root.parent / "no-rclone.conf"), "--no-cleanup"]  # fmt: skip
@@ -55,7 +54,7 @@ def serving_s3(root: Path) -> Iterator[S3Server]:
     thread = threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        _wait(port)
+        _wait(process, port)
         address = f"http://127.0.0.1:{relay.server_address[1]}"
         keys = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "SECRET"}
         yield S3Server(root, address, keys, down, asked)
@@ -66,14 +65,16 @@ def serving_s3(root: Path) -> Iterator[S3Server]:
         process.wait()
 
 
-def _wait(port: int) -> None:
-    for _ in range(400):
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    end = time.monotonic() + 120
+    while True:
+        assert process.poll() is None, f"rclone serve s3 ended with {process.returncode} before it listened"
         try:
             socket.create_connection(("127.0.0.1", port)).close()
             return
         except OSError:
+            assert time.monotonic() < end, "rclone serve s3 did not listen within 120 s"
             time.sleep(0.025)
-    raise TimeoutError("rclone serve s3 did not start in 10 s")
 
 
 def _relay_to(port: int, down: threading.Event, asked: list[str]) -> type[BaseHTTPRequestHandler]:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
+from free_port import free_port
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 
 
@@ -61,8 +63,7 @@ class Slurm:
         self._wait(lambda: (self.run("sinfo", "-h", "-o", "%T") or "").strip() == "idle", "slurmd")
 
     def _settings(self) -> str:
-        with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
-            ports = one.getsockname()[1], other.getsockname()[1]
+        ports = free_port(), free_port()
         host, here = socket.gethostname().partition(".")[0], self.folder
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**21
         return f"""
@@ -92,6 +93,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 EnforcePartLimits=ALL
 ReturnToService=2
 KillWait=2
+MinJobAge=86400
 MailProg=/bin/true
 """
 
@@ -109,11 +111,11 @@ MailProg=/bin/true
 
     def run(self, *words: str) -> str | None:
         """Return what a command of SLURM says, or None where it fails."""
-        made = subprocess.run(words, capture_output=True, text=True, env=self.environment, timeout=30)
+        made = subprocess.run(words, capture_output=True, text=True, env=self.environment, timeout=120)
         return None if made.returncode else made.stdout
 
     def _wait(self, ready: Callable[[], bool], name: str) -> None:
-        until = monotonic() + 30
+        until = monotonic() + 120
         while not ready():
             if monotonic() > until or self._running[name].poll() is not None:
                 raise NoSlurm(f"{name} does not answer: {(self.folder / f'{name}.out').read_text()[-300:]}")
@@ -125,7 +127,7 @@ MailProg=/bin/true
             jobs = (self.run("squeue", "-h", "-o", "%F") or "").split()
             if jobs:
                 self.run("scancel", *set(jobs))
-            until = monotonic() + 15
+            until = monotonic() + 120
             while (self.run("squeue", "-h") or "").strip() and monotonic() < until:
                 sleep(0.1)
         for process in self._left_behind():
@@ -134,7 +136,7 @@ MailProg=/bin/true
         for daemon in reversed(self._running.values()):
             daemon.terminate()
             try:
-                daemon.wait(10)
+                daemon.wait(60)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()

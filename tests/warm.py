@@ -34,7 +34,8 @@ gc.freeze()  # else the first collection of each child copies all pages that hol
 def run(program, arguments, seconds, told):
     os.dup2(told, 1)
     os.dup2(told, 2)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(10 * seconds)
     sys.argv = ["-c", *arguments]
     code = 0
     try:
@@ -112,7 +113,7 @@ class Warm:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, program: str, *arguments: object, seconds: int = 120) -> Done:
-        """Run a program in a child, which is ended after so many seconds."""
+        """Run a program in a child, ended after so many seconds of processor time or ten times as many on the clock."""
         self._ask([str(self.output), program, [str(one) for one in arguments], seconds])
         self._answer()  # its process id
         code, used, megabytes = self._answer()
@@ -141,11 +142,14 @@ class Warm:
         return self.run(PYTEST, folder, "", site, *options, *words, seconds=300)
 
     def kill_after(self, lines: int, program: str, *arguments: object) -> None:
-        """Run a program in a child and kill it when it has printed so many lines."""
+        """Run a program in a child and kill it when it has printed so many lines.
+
+        How many is its last argument, so that it can wait there and be killed before its next line.
+        """
         pipe = self.output.with_name("pipe")
         if not pipe.exists():
             os.mkfifo(pipe)
-        self._ask([str(pipe), program, [str(one) for one in arguments], 120])
+        self._ask([str(pipe), program, [*map(str, arguments), str(lines)], 120])
         with pipe.open() as told:
             child = self._answer()
             for _ in range(lines):

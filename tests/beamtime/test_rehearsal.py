@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from chromium import wait_until
+from free_port import free_port
 
 sys.path.append(str(Path(__file__).parents[1] / "formats"))
 sys.path.append(str(Path(__file__).parent))
@@ -107,7 +108,7 @@ class Processes:
         """End a process as a crash or the lack of memory does."""
         assert one.poll() is None, "it ended by itself before it was killed"
         one.send_signal(signal.SIGKILL)
-        one.wait(10)
+        one.wait(120)
 
 
 @pytest.fixture
@@ -117,13 +118,14 @@ def processes() -> Iterator[Processes]:
     for one in made.started:
         if one.poll() is None:
             one.kill()
-        one.wait(10)
+        one.wait(120)
 
 
 @pytest.fixture
 def window(browser: Any) -> Iterator[Any]:
     """A page of a browser; the server behind it goes away and comes back, so what that says is no error."""
     context = browser.new_context(viewport={"width": 640, "height": 480})
+    context.set_default_timeout(240_000)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -146,11 +148,6 @@ def state_when(folder: Path, wanted: Callable[[LiveState], object]) -> LiveState
     """Wait until the state of the watch is as wanted: a function of it."""
     told: LiveState = until(lambda: (told := read_live(folder)) is not None and wanted(told) and told)
     return told
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 def heard(port: int) -> bool:
@@ -246,13 +243,13 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     writer = processes.start(*detector, 0, FIRST, into=others)
 
     state_when(live, lambda state: len(state.slices) >= 3 and state.running)
-    wait_until(window, "window.seen.length >= 2", seconds=120)
+    wait_until(window, "window.seen.length >= 2", seconds=240)
     processes.kill(first)  # in mid-work
     processes.kill(server)
     before = read_live(live)
     assert before is not None
     assert before.state == "running"  # it had no time to say anything
-    assert writer.wait(120) == 0
+    assert writer.wait(240) == 0
     again = processes.tomarium(*watch, "--serve", port, into=told)  # the page goes on by itself
     state_when(live, lambda state: state.process == again.pid)
 
@@ -264,18 +261,18 @@ def test_nothing_is_lost_in_a_night_of_thirty_scans(
     copying = processes.tomarium(*copy, into=others)
     until(lambda: sum(path.is_file() for path in disk.rglob("*")) >= 5)
     processes.kill(copying)
-    assert writer.wait(120) == 0
+    assert writer.wait(240) == 0
 
     def all_told(state: LiveState) -> bool:
         good = {one["scan"] for one in state.slices if one["complete"] and one["checked"]}
         return good | {one["scan"] for one in state.failed} >= set(names)
 
     state = state_when(live, all_told)
-    wait_until(window, f"window.seen.at(-1) === '{names[-1]}'", seconds=120)
+    wait_until(window, f"window.seen.at(-1) === '{names[-1]}'", seconds=240)
     seen = window.evaluate("window.seen")
     until(lambda: sum(": failed: " in one.text for one in read_log(tmp_path)) == len(BROKEN))
     again.send_signal(signal.SIGTERM)
-    assert again.wait(120) == 0
+    assert again.wait(240) == 0
     state = state_when(live, lambda state: state.state == "stopped")
 
     # Every scan has its slice, or is named with the reason.

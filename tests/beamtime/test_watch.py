@@ -153,8 +153,8 @@ def test_an_axis_that_moved_since_the_last_scan_is_a_warning(tmp_path: Path, who
 def run_until(
     asked: WatchRequest, act: Callable[[Any], bool], tell: Callable[[str], object] = lambda text: None
 ) -> Any:
-    """Watch until `act` has seen in `live.json` what it waits for; 20 s at most."""
-    end = time.monotonic() + 20
+    """Watch until `act` has seen in `live.json` what it waits for; two minutes at most."""
+    end = time.monotonic() + 120
 
     def stop() -> bool:
         told = read_live(asked.folder)

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from chromium import late
 from tomarium.catalogue import Catalogue
 from tomarium.portal.app import create_app
 
@@ -32,11 +34,17 @@ def _window(browser: Any, size: dict[str, int], **more: Any) -> Iterator[Any]:
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
-    page.wrong = wrong  # a test that provokes errors clears it
+    page.on("console", lambda told: wrong.append(_words(told)) if told.type == "error" else None)
+    page.wrong = wrong
+    page.expected = []  # parts of what a test provokes, whenever the browser tells of it
     yield page
     context.close()
-    assert wrong == []
+    assert [text for text in wrong if not any(part in text for part in page.expected)] == []
+
+
+def _words(told: Any) -> str:
+    """Tell an error and the path of what it is about."""
+    return f"{told.text} ({urlsplit(told.location['url']).path})"
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +64,7 @@ def _hearing(app: Any) -> Iterator[str]:
     import uvicorn
 
     heard = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(late(app), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [heard]}, daemon=True)
     thread.start()
     try:

@@ -64,7 +64,7 @@ def test_h5web_shows_a_picture(address: str, page: Any, axe: Callable[[Any], lis
     wait_for(page, lambda: difference() > 60, "the picture is drawn: its halves differ")
     assert page.locator("#hdf5-plain").is_hidden()
     page.get_by_role("button", name="Show the plain page").click()
-    assert page.locator("#hdf5-plain img").is_visible()
+    page.locator("#hdf5-plain img").wait_for()
     assert axe(page) == []
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from chromium import wait_for_layout, wait_for_pictures, width
 from tomarium import formats
 from tomarium.catalogue import ingest, open_catalogue
 from tomarium.catalogue.make_from_files import Wish, make_from_files
@@ -45,8 +46,11 @@ def address(tmp_path_factory: pytest.TempPathFactory, serving: Callable[..., Any
             yield f"{address}/records/{record.id}"
 
 
-def seen(element: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(Pillow.open(io.BytesIO(element.screenshot())).convert("RGB"), float)
+def seen(page: Any) -> np.ndarray[Any, Any]:
+    """Return the map as it is seen, once it is there."""
+    wait_for_pictures(page)
+    shot = page.locator(".image-map img").screenshot()
+    return np.asarray(Pillow.open(io.BytesIO(shot)).convert("RGB"), float)
 
 
 def quarters(picture: np.ndarray[Any, Any]) -> tuple[float, float]:
@@ -66,8 +70,9 @@ def test_a_band_is_dragged_and_a_pixel_clicked(
     page.wait_for_selector("#images[data-state=ready]")
     assert axe(page) == []
     picture = page.locator(".image-map img")
-    left, right = quarters(seen(picture))
+    left, right = quarters(seen(page))
     assert right > left + 50  # the sum of all energies
+    wait_for_layout(page)
     line = page.locator(".image-line").bounding_box()
     x = line["x"] + line["width"] * 60.5 / 100  # from -0.05 to 9.95 keV
     page.mouse.move(x - 6, line["y"] + 30)
@@ -76,7 +81,7 @@ def test_a_band_is_dragged_and_a_pixel_clicked(
     with page.expect_response(lambda answer: "map.png" in answer.url and "from=" in answer.url):
         page.mouse.up()
     page.wait_for_url(re.compile("from=5"))
-    left, right = quarters(seen(picture))
+    left, right = quarters(seen(page))
     assert left > right + 50  # the line is there alone
     box = picture.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 10.5 / 60, box["y"] + box["height"] * 5.5 / 40)
@@ -99,13 +104,13 @@ def test_channels_are_switched_and_coloured(address: str, page: Any) -> None:
     with page.expect_response(lambda answer: "map.png" in answer.url):
         page.get_by_label("Colour of band", exact=True).fill("#ff0000")
     page.wait_for_url(re.compile("ff0000"))
-    light = seen(page.locator(".image-map img"))
+    light = seen(page)
     assert light[..., 0].max() > 200
     assert light[len(light) // 2, 4, 1:].max() < 10
     with page.expect_response(lambda answer: "map.png" in answer.url):
         page.get_by_role("checkbox", name="(sum)").check()
     page.wait_for_url(re.compile("on0=1"))
-    light = seen(page.locator(".image-map img"))
+    light = seen(page)
     assert light[9:-9, 3 * light.shape[1] // 4, 1].min() > 100
 
 
@@ -116,7 +121,7 @@ def test_metadata_are_searched_on_a_phone(address: str, phone: Any, axe: Callabl
     phone.get_by_text(re.compile(r"^1 of \d+ lines")).wait_for()
     assert phone.locator("#metadata tbody td").inner_text() == "20 kV"
     assert axe(phone) == []
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width(phone) <= 390
 
 
 def test_without_scripts_the_fields_do_the_same(address: str, browser: Any) -> None:
@@ -126,7 +131,7 @@ def test_without_scripts_the_fields_do_the_same(address: str, browser: Any) -> N
     page.get_by_label("Band from").fill("5.95")
     page.locator("input[name=to]").fill("6.05")
     page.locator(".image-fields").get_by_role("button", name="Show").click()
-    page.wait_for_load_state("networkidle")  # the picture is drawn by another process, and may take a while
-    left, right = quarters(seen(page.locator(".image-map img")))
+    page.wait_for_url(re.compile("from=5.95"))  # with the picture, which another process draws
+    left, right = quarters(seen(page))
     assert left > right + 50
     context.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chromium import wait_until
+from chromium import wait_for_layout, wait_for_pictures, width
 from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.model import Person, Value
@@ -44,20 +44,22 @@ def test_the_switch_works_by_keyboard_and_is_remembered(
     assert page.get_by_role("heading", name="Parameters").count() == 0
     assert axe(page) == []
     page.get_by_role("link", name="What do the words mean?").click()
+    page.wait_for_url("**/glossary*")
     assert page.get_by_role("link", name="Pupil", exact=True).get_attribute("aria-current") == "true"
     assert axe(page) == []
     page.goto(f"{address}/records/tooth")
     assert page.get_by_role("heading", name="What to look for").is_visible()
     for place in ("/records/tooth?level=pupil", "/glossary?level=student", "/records/tooth/worksheet"):
         phone.goto(address + place)
-        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, place
+        assert width(phone) <= 390, place
     assert axe(phone) == []
 
 
 @pytest.mark.parametrize("level", ["pupil", "student"])
 def test_a_worksheet_is_one_page_of_tasks_and_one_of_answers(address: str, page: Any, level: str) -> None:
     page.goto(f"{address}/records/tooth/worksheet?level={level}")
-    wait_until(page, "[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    wait_for_pictures(page)
+    wait_for_layout(page)
     pdf = page.pdf(format="A4", prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2
     page.emulate_media(media="print")
@@ -67,5 +69,7 @@ def test_a_worksheet_is_one_page_of_tasks_and_one_of_answers(address: str, page:
     )
     assert width == pytest.approx(80, abs=0.3)  # mm: what the answers reckon with
     page.goto(f"{address}/records/tooth/worksheet?level={level}&answers=false")
+    wait_for_pictures(page)
+    wait_for_layout(page)
     assert page.get_by_role("heading", name="Answers").count() == 0
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", prefer_css_page_size=True))) == 1

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from chromium import wait_for_layout, width
 from mesh.bodies import filled, places, volume
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.catalogue.mesh_files import About, write_files
@@ -57,8 +58,9 @@ def turned(window: Any, address: str) -> Any:
     stage = window.locator(".mesh-stage").first
     assert stage.locator("img").count() == 1  # what is there without a script
     stage.get_by_role("button", name="Turn it").click()
-    window.wait_for_selector(".mesh-stage[data-ready=yes]", timeout=20_000)
+    window.wait_for_selector(".mesh-stage[data-ready=yes]")
     assert stage.locator("img").count() == 0
+    wait_for_layout(window)
     return stage.locator("canvas")
 
 
@@ -88,14 +90,14 @@ def test_a_model_is_drawn_whole_and_is_turned_by_keys(
     assert right - left > 1.2 * (bottom - top)  # z is upwards: it lies, wide and low
     canvas.focus()
     for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
+        page.keyboard.press("ArrowRight")  # each is drawn before the next is pressed
+    wait_for_layout(page)
     after = body(canvas)
     assert (first ^ after).mean() > 0.02
     assert abs(extent(after)[3] - bottom) < 0.15  # around the axis that stands, not over
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(100)
+    wait_for_layout(page)
     assert (first ^ body(canvas)).mean() < 0.005
     assert "arrow keys" in canvas.get_attribute("aria-label")
     assert axe(page) == []
@@ -103,7 +105,7 @@ def test_a_model_is_drawn_whole_and_is_turned_by_keys(
 
 def test_a_model_fits_a_phone(address: str, phone: Any, axe: Callable[[Any], list[str]]) -> None:
     canvas = turned(phone, address)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width(phone) <= 390
     box = canvas.bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1)
     assert 300 < box["width"] <= 390

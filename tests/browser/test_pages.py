@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chromium import wait_until
+from chromium import wait_for, wait_for_layout, wait_until, width
 from specimen_links import link
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.audit import note
@@ -129,12 +129,13 @@ def test_a_page_has_no_serious_fault(
     page.emulate_media(color_scheme="dark")
     assert axe(page, "color-contrast") == []
     phone.goto(address + path)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width(phone) <= 390
 
 
 def test_a_click_in_a_picture_becomes_a_point(address: str, page: Any) -> None:
     page.goto(f"{address}/specimens/heart-27/images")
     before = page.locator("#at").input_value()
+    wait_for_layout(page)
     picture = page.locator("input[type=image]").first
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
@@ -160,10 +161,12 @@ def test_no_field_of_the_filters_is_covered(address: str, page: Any, phone: Any)
     for height in (900, 420):
         page.set_viewport_size({"width": 1280, "height": height})
         page.goto(address + "/records?q=tooth")
+        wait_for_layout(page)
         assert page.evaluate(COVERED) == []
         phone.set_viewport_size({"width": 390, "height": height})
         phone.goto("about:blank")
         phone.goto(address + "/records?q=tooth#filters")
+        wait_for_layout(phone)
         assert phone.evaluate(COVERED) == []
 
 
@@ -171,5 +174,6 @@ def test_a_card_shows_its_thumbnail_as_webp(address: str, page: Any) -> None:
     given = []
     page.on("response", lambda answer: given.append((answer.url, answer.headers.get("content-type"))))
     page.goto(address + "/records")
+    thumbnail = (f"{address}/records/tooth/files/previews/thumbnail.png", "image/webp")
+    wait_for(page, lambda: thumbnail in given, "the thumbnail comes as WebP")
     wait_until(page, 'document.querySelector(".card-picture img").naturalWidth > 0')
-    assert (f"{address}/records/tooth/files/previews/thumbnail.png", "image/webp") in given

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chromium import wait_until
+from chromium import FORBIDDEN, wait_for_pictures
 from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
@@ -39,6 +39,7 @@ def out(tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Pat
 
 @pytest.mark.skipif(built("site-search") is None, reason="needs `make web`")
 def test_the_search_works_from_a_file(out: Path, page: Any, axe: Callable[[Any], list[str]]) -> None:
+    page.expected += FORBIDDEN  # of the 3-D look, whose module no browser loads from a file
     page.goto(f"file://{out}/index.html")
     page.fill("input[name=q]", "femur mou")
     with page.expect_navigation():
@@ -58,8 +59,6 @@ def test_the_search_works_from_a_file(out: Path, page: Any, axe: Callable[[Any],
     page.goto(f"file://{out}/records/index.html?licence=CC-BY-4.0&q=badger")
     with page.expect_navigation():
         page.click(".card a")
-    shown = "[...document.images].every((one) => one.loading === 'lazy' || (one.complete && one.naturalWidth > 0))"
-    wait_until(page, shown)
+    wait_for_pictures(page)
     assert page.inner_text("h1") == "Tooth of a badger"
     assert page.url == f"file://{out}/records/tooth/index.html"
-    page.wrong.clear()  # of the 3-D look, whose module no browser loads from a file

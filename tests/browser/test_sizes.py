@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chromium import wait_until, width
 from tomarium.catalogue import file_record, ingest, open_catalogue
 
 
@@ -33,12 +34,11 @@ def test_specimens_are_chosen_and_drawn(
             assert rows.count() == 2
             heights = [float(text.split()[-2]) for text in rows.locator("td:nth-child(3)").all_inner_texts()]
             assert 2.9 < heights[0] / heights[1] < 3.3  # the same body, of voxels of 2 and of 0.65 µm
-            drawn = "picture => picture.complete && picture.naturalWidth === 1600"
-            assert page.locator(".sizes img").evaluate(drawn)
+            wait_until(page, "document.querySelector('.sizes img').naturalWidth === 1600")
             assert axe(page) == []
             page.get_by_role("link", name="Compare", exact=True).click()
             page.get_by_role("link", name="Or draw up to six specimens").click()
-            assert page.url.endswith("/compare/sizes")
+            page.wait_for_url("**/compare/sizes")
             phone.goto(f"{address}/compare/sizes?records=tooth,tusk")
             assert axe(phone) == []
-            assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+            assert width(phone) <= 390

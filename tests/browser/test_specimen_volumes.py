@@ -56,7 +56,6 @@ def test_a_turned_volume_lies_where_its_link_says(
             with serving(opened) as address:
                 page.goto(f"{address}/records/{id}/volume?view={token}")
                 frame = page.wait_for_selector("#volume-frame").content_frame()
-                wait_until(frame, BOUNDS)
-                told = frame.evaluate(BOUNDS)
+                told = wait_until(frame, BOUNDS)
             shown = np.array([told[axis] for axis in "xyz"]).T
             np.testing.assert_allclose(shown, box_m(id), atol=1e-10)

@@ -9,6 +9,7 @@ import pytest
 from lxml import html
 
 from app_client import TestClient
+from chromium import width
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.entity_edit import make_entity, publish_entity
 from tomarium.catalogue.messages import write_message
@@ -85,7 +86,7 @@ def test_pages_have_no_serious_fault(
         here = address + prefixed(language, place)
         if language == "de":  # its words are the longest
             phone.goto(here)
-            assert phone.evaluate("document.documentElement.scrollWidth") <= 390, here
+            assert width(phone) <= 390, here
             assert phone.evaluate("document.documentElement.lang") == language
         if number % 3 == list(LANGUAGES).index(language):
             page.emulate_media(color_scheme="light")
@@ -102,7 +103,7 @@ def test_forms_of_editors_have_no_serious_fault(
     page.goto(address + place)
     assert axe(page) == []
     phone.goto(address + place)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width(phone) <= 390
 
 
 def test_every_link_of_the_texts_answers(catalogue: Catalogue) -> None:

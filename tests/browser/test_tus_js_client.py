@@ -42,7 +42,7 @@ def told(
 def ask(address: str, *more: str) -> dict[str, Any]:
     """Run the client, and return what it told."""
     command = [str(NODE), str(Path(__file__).with_name("tus_client.mjs")), address, str(MODULES), *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told

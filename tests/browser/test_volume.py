@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from browser.volume_of_any_size import write_large
+from chromium import wait_for, wait_until, width
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.portal.volume_view import has_client
 
@@ -46,24 +46,19 @@ def panels(window: Any) -> np.ndarray[Any, Any]:
     return np.asarray(picture, float)[60:]
 
 
-def until(done: Callable[[], bool], window: Any, longest_s: float = 90.0) -> None:
-    """Wait for something; a viewer has no event that tells it."""
-    end = time.monotonic() + longest_s
-    while not done():
-        assert time.monotonic() < end, "it does not come"
-        window.wait_for_timeout(200)
-
-
 def settle(window: Any) -> np.ndarray[Any, Any]:
-    """Wait until the picture stays as it is."""
+    """Wait until all that the view needs has come, and the picture stays as it is."""
+    frame = window.wait_for_selector("#volume-frame").content_frame()
     held = [panels(window)]
 
     def same() -> bool:
-        window.wait_for_timeout(800)
+        wait_until(frame, "globalThis.viewer?.isReady()")
+        window.wait_for_timeout(200)
         held.append(panels(window))
-        return held[-1].mean() > 5 and bool(np.abs(held[-1] - held[-2]).mean() < 0.05)
+        still = held[-1].mean() > 5 and np.abs(held[-1] - held[-2]).mean() < 0.05
+        return bool(still and frame.evaluate("viewer.isReady()"))
 
-    until(same, window)
+    wait_for(window, same, "the picture stays as it is")
     return held[-1]
 
 
@@ -84,7 +79,9 @@ def test_a_volume_of_any_size(address: str, page: Any, axe: Callable[[Any], list
     page.on("requestfinished", count)
     page.goto(f"{address}/large/volume")
     coarsest = 32 * 2  # slabs, each with the index of its shard
-    until(lambda: sum(path.startswith("5/c/") for path, _ in came) >= coarsest, page)
+    wait_for(
+        page, lambda: sum(path.startswith("5/c/") for path, _ in came) >= coarsest, "the coarsest level comes"
+    )
 
     # The first picture of all four panels is the coarsest level, which comes before the others are done.
     last = max(number for number, (path, _) in enumerate(came) if path.startswith("5/c/"))
@@ -117,6 +114,6 @@ def test_a_volume_of_any_size(address: str, page: Any, axe: Callable[[Any], list
 def test_without_webgl_a_slice_is_shown(address: str, phone: Any) -> None:
     phone.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     phone.goto(f"{address}/tooth/volume")
-    assert "draws no WebGL 2" in phone.inner_text("main")
+    phone.locator("main").get_by_text("draws no WebGL 2").wait_for()
     phone.locator("#volume-none img").wait_for(state="visible")
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert width(phone) <= 390

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import email
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from free_port import free_port
 
 
 @dataclass
@@ -42,7 +43,7 @@ class MailServer:
         if day == "busy":
             return "451 4.3.0 try again later"
         if day == "silent":
-            await asyncio.sleep(3)
+            await asyncio.sleep(3600)
             return "451 4.4.2 too late"
         content = envelope.content
         assert isinstance(content, bytes)
@@ -60,9 +61,8 @@ class MailServer:
 def mail_server(**options: Any) -> Iterator[MailServer]:
     """Run one at a free port; options are those of aiosmtpd's SMTP."""
     server = MailServer()
-    with socket.create_server((server.host, 0)) as free:
-        server.port = free.getsockname()[1]
-    controller = Controller(server, hostname=server.host, port=server.port, **options)
+    server.port = free_port()
+    controller = Controller(server, hostname=server.host, port=server.port, ready_timeout=120.0, **options)
     controller.start()
     try:
         yield server

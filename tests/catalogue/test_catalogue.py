@@ -324,7 +324,7 @@ def test_who_waits_for_a_migration_waits_longer(tmp_path: Path, monkeypatch: pyt
         refused.begin()
     done = threading.Timer(0.3, busy.execute, ["COMMIT"])
     done.start()
-    with engine.connect().execution_options(write=True, patience_s=5) as waited, waited.begin():
+    with engine.connect().execution_options(write=True, patience_s=120) as waited, waited.begin():
         assert waited.exec_driver_sql("PRAGMA busy_timeout").scalar() == 50
     done.join()
     busy.close()

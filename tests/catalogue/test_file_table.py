@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
+from typing import Any
 
 import pytest
 
 from app_client import TestClient
+from processor_time import demand_within
 from tomarium.catalogue import Catalogue, file_record, ingest, life, open_catalogue, read_record, verify
 from tomarium.catalogue.backup import backup
 from tomarium.catalogue.checksums import MANIFEST, Sum, read_manifest, sum_file
@@ -107,13 +108,15 @@ def test_the_largest_dataset_is_small_and_quick() -> None:
     }  # fmt: skip
     content = write_table(files)
     assert len(content) <= 40 * MANY
-    begun = process_time()
-    table = read_table(content, "a table")
-    folders, _ = table.children("")
-    _, rows = table.children("scan_07/")
-    page = [(table.paths[row], int(table.sizes[row])) for row in rows[5000:6000]]
-    spent = process_time() - begun
-    assert spent < 1.0  # the aim is 0.1 s; a test only tells what has become ten times slower
+
+    def look() -> tuple[Any, Any, list[tuple[str, int]]]:
+        table = read_table(content, "a table")
+        folders, _ = table.children("")
+        _, rows = table.children("scan_07/")
+        return folders, rows, [(table.paths[row], int(table.sizes[row])) for row in rows[5000:6000]]
+
+    # The aim is 0.1 s; a test only tells what has become ten times slower.
+    folders, rows, page = demand_within(1.0, look)
     assert (len(folders), len(rows), len(page)) == (11, 20_000, 1000)
     assert page[0] == ("scan_07/proj_145000.tif", files["scan_07/proj_145000.tif"].bytes)
 

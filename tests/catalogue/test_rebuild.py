@@ -257,7 +257,7 @@ def test_a_reader_that_began_before_sees_one_state(catalogue: Catalogue, home: P
         rows = connection.execute(select(records.c.id, records.c.title)).all()
         assert len(rows) == COUNT
         assert not any(row.title == "Changed since" for row in rows)
-    thread.join(60)
+    thread.join(600)
     assert done.is_set()
     assert found(catalogue, '"changed since"') == ["r0"]
 

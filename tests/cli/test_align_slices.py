@@ -140,7 +140,7 @@ def test_what_was_killed_is_no_record_and_the_same_again_finishes_it(folder: Pat
         again = ["align-slices", words[0], str(target), *words[2:]]
         told = subprocess.run(
             [sys.executable, "-c", DYING, module, name, str(calls), *again],
-            env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=100, check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert told.returncode == -signal.SIGKILL, told.stderr
         with pytest.raises(InputError):
@@ -153,7 +153,7 @@ def test_what_was_killed_is_no_record_and_the_same_again_finishes_it(folder: Pat
     file = tmp_path / "aligned.tif"
     told = subprocess.run(
         [sys.executable, "-c", DYING, *PLANES, "5", "align-slices", words[0], str(file), *words[2:]],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert told.returncode == -signal.SIGKILL, told.stderr
     assert not file.exists()

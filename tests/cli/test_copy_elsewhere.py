@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from free_port import free_port
 from tomarium.beamtime import copy_names
 from tomarium.beamtime.copy_listing import list_scan
 from tomarium.beamtime.copy_names import names_refused
@@ -41,8 +42,7 @@ def rsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     shell.write_text('#!/bin/sh\n[ "$1" = -l ] && shift 2\nshift\nexec sh -c "$*"\n')
     shell.chmod(0o755)
     monkeypatch.setenv("RSYNC_RSH", str(shell))
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    port = free_port()
     settings = tmp_path / "rsyncd.conf"
     settings.write_text(
         f"use chroot = no\nuid = {os.getuid()}\ngid = {os.getgid()}\n"
@@ -58,9 +58,10 @@ def rsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     ]
     with subprocess.Popen(words) as server:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not _answers(port):
-                assert time.monotonic() < deadline
+                assert server.poll() is None, f"rsync ended with {server.returncode} before it listened"
+                assert time.monotonic() < deadline, "rsync did not listen within 120 s"
                 time.sleep(0.02)
             yield f"rsync://127.0.0.1:{port}/module"
         finally:

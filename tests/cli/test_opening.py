@@ -67,8 +67,12 @@ def test_angles_in_three_forms(scan_file: str, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_axis_takes_other_angles(scan_file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert execute(["axis", scan_file, "--angles", "0:356:90", "--json"]) == 0
-    assert told(capsys)["scan_type"] == "360"
+    assert execute(["axis", scan_file, "--angles", "0:356:90", "--json"]) == 1, (
+        "angles that are wrong: low confidence"
+    )
+    found = told(capsys)
+    assert found["scan_type"] == "360"
+    assert found["confidence"] != "high"
     assert execute(["axis", scan_file, "--json"]) == 0
     assert told(capsys)["scan_type"] == "180"
 

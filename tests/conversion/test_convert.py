@@ -302,16 +302,20 @@ def big(path: Path) -> Path:
 
 
 SLOW = """
-import sys, time
+import signal, sys
 from pathlib import Path
 import tomarium as tm
 import tomarium.formats.hdf5.two_phase_writer as two_phase_writer
 import tomarium.formats.hdf5.writer as hdf5_writer
 from tomarium.conversion.convert import convert
 hdf5_writer._BLOCK_BYTES = 1 << 20
+told = 0
 def tell(done, total):
+    global told
+    told += 1
     print(done, flush=True)
-    time.sleep(0.05)
+    if sys.argv[3:] == [str(told)]:  # to be killed here
+        signal.pause()
 convert(tm.open(sys.argv[1]), Path(sys.argv[2]), on_progress=tell)
 """
 
@@ -321,7 +325,7 @@ def test_a_killed_conversion_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SLOW, str(source), str(target)]
     counts = []
     for lines in (4, 10):  # blocks that are there already are told of too
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen([*command, str(lines)], stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
             for _ in range(lines):
                 running.stdout.readline()
@@ -329,7 +333,7 @@ def test_a_killed_conversion_goes_on(tmp_path: Path) -> None:
         assert not target.exists()
         counts.append(len((tmp_path / ".b.nx.partial.done").read_text().splitlines()))
     assert 4 <= counts[0] < counts[1]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     assert compare(open_scan(source), open_scan(target)).findings[-1].detail == "every pixel equal"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.nx"]
 

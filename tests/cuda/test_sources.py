@@ -34,7 +34,7 @@ def test_gridding_touches_no_memory_but_its_own() -> None:
         env=os.environ | preload("address"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

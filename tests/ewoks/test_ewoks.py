@@ -77,7 +77,7 @@ def test_the_command_of_ewoks(scan: Path, workflow: Path, tmp_path: Path) -> Non
         "-pn",
         "fbp:window=hann",
     ]
-    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=900)
     assert "FINISHED" in done.stdout, done.stderr
     told = json.loads((tmp_path / "record" / "provenance.json").read_text())
     assert {"fbp": {"window": "hann"}}.items() <= {

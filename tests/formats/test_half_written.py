@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -33,60 +35,93 @@ def whole(tmp_path: Path) -> bytes:
     return (tmp_path / "whole.h5").read_bytes()
 
 
-def test_a_file_that_is_whole_a_moment_later(tmp_path: Path, whole: bytes) -> None:
-    path = tmp_path / "scan.h5"
-    for wait_s in (0.0, 0.02, 0.06):
+@dataclass
+class Clock:
+    """A clock that only sleeping moves on; another program may do something whenever somebody sleeps."""
+
+    then: Callable[[int], object] = lambda _count: None
+    now: float = 1000.0
+    sleeps: int = 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.sleeps += 1
+        self.then(self.sleeps)
+
+    time_ns = staticmethod(time.time_ns)  # beside which the times of files are looked at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(subject, "time", clock)
+    return clock
+
+
+def test_a_file_that_is_whole_a_moment_later(tmp_path: Path, whole: bytes, clock: Clock) -> None:
+    for sleeps in (1, 2, 6):
+        path = tmp_path / f"scan_{sleeps}.h5"
         path.write_bytes(whole[:-CUT])
 
-        def finish(wait_s: float = wait_s) -> None:
-            time.sleep(wait_s)
-            with path.open("ab") as stream:
-                stream.write(whole[-CUT:])
+        def finish(count: int, path: Path = path, sleeps: int = sleeps) -> None:
+            if count == sleeps:
+                with path.open("ab") as stream:
+                    stream.write(whole[-CUT:])
 
-        writer = threading.Thread(target=finish)
-        writer.start()
+        clock.sleeps, clock.then = 0, finish
         scan = tm.open(path)
-        writer.join()
         assert isinstance(scan, Scan)
         np.testing.assert_array_equal(scan.projections.read(slice(None), slice(None)), FRAMES)
 
 
-def test_a_file_at_rest_is_refused_soon_and_as_truncated(tmp_path: Path, whole: bytes) -> None:
+def test_a_file_that_another_thread_ends_is_whole_a_moment_later(
+    tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REST_S", "PATIENCE_S", "LONGEST_S"):  # however late the other thread gets its turn
+        monkeypatch.setattr(subject, name, 120.0)
     path = tmp_path / "scan.h5"
     path.write_bytes(whole[:-CUT])
-    begun = time.monotonic()
+
+    def finish() -> None:
+        time.sleep(0.03)
+        with path.open("ab") as stream:
+            stream.write(whole[-CUT:])
+
+    writer = threading.Thread(target=finish)
+    writer.start()
+    scan = tm.open(path)
+    writer.join()
+    assert isinstance(scan, Scan)
+    np.testing.assert_array_equal(scan.projections.read(slice(None), slice(None)), FRAMES)
+
+
+def test_a_file_at_rest_is_refused_soon_and_as_truncated(tmp_path: Path, whole: bytes, clock: Clock) -> None:
+    path, begun = tmp_path / "scan.h5", clock.now
+    path.write_bytes(whole[:-CUT])
     with pytest.raises(FormatError, match="is truncated") as caught:
         tm.open(path)
     assert "being written" not in str(caught.value)
-    assert time.monotonic() - begun < 1.5
-    waited = time.monotonic()
+    assert clock.now - begun < 1.5
+    waited = clock.now
     with pytest.raises(FormatError, match="is truncated"):
         tm.open(path)
-    assert time.monotonic() - waited < 1.0
+    assert clock.now == waited
 
 
-def test_a_file_that_is_never_whole_is_said_to_be_written(tmp_path: Path, whole: bytes) -> None:
-    path, stop = tmp_path / "scan.h5", threading.Event()
+def test_a_file_that_is_never_whole_is_said_to_be_written(tmp_path: Path, whole: bytes, clock: Clock) -> None:
+    path, begun = tmp_path / "scan.h5", clock.now
     path.write_bytes(whole[:-CUT])
 
-    def append() -> None:  # garbage, less than what lacks, and cut off again
-        while not stop.is_set():
-            with path.open("r+b") as stream:
-                stream.truncate(len(whole) - CUT - 7)
-                stream.seek(0, 2)
-                stream.write(b"1234567")
-            time.sleep(0.003)
+    def append(count: int) -> None:  # garbage, less than what lacks, and each time another length of it
+        path.write_bytes(whole[:-CUT] + b"1234567"[: count % 7])
 
-    writer = threading.Thread(target=append)
-    writer.start()
-    try:
-        begun = time.monotonic()
-        with pytest.raises(FormatError, match="is being written, and was met half-written in each"):
-            tm.open(path)
-        assert time.monotonic() - begun < subject.LONGEST_S
-    finally:
-        stop.set()
-        writer.join()
+    clock.then = append
+    with pytest.raises(FormatError, match="is being written, and was met half-written in each"):
+        tm.open(path)
+    assert subject.PATIENCE_S < clock.now - begun < subject.LONGEST_S
 
 
 def test_other_refusals_of_a_file_at_rest_are_not_waited_for(tmp_path: Path) -> None:

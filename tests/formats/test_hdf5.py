@@ -348,7 +348,7 @@ def writer() -> Iterator[Callable[..., None]]:
 
     yield start
     for process in running:
-        process.communicate("\n", timeout=20)
+        process.communicate("\n", timeout=120)
         assert process.returncode == 0
 
 

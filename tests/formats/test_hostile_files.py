@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from formats import hostile_files as files
+from processor_time import pace
 from warm import Warm
 
 LONGEST_S = 2.0
@@ -167,13 +167,6 @@ def answer(warm: Warm, path: Path) -> tuple[str, str, float, float]:
         return "ended", f"with {done.returncode}: {done.output}", done.seconds, done.megabytes
     how, words = json.loads(done.output.splitlines()[-1])
     return how, words, done.seconds, done.megabytes
-
-
-def pace() -> float:
-    """How much longer this processor takes now than one that does this loop in 0.15 s."""
-    start = time.process_time()
-    sum(number * number for number in range(3_000_000))
-    return max(1.0, (time.process_time() - start) / 0.15)
 
 
 @pytest.mark.parametrize("name", MAKERS)

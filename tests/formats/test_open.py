@@ -249,3 +249,19 @@ def test_a_record_without_a_volume_that_can_be_read_says_so(tmp_path: Path) -> N
     (tmp_path / "volume.ome.zarr").mkdir()
     (tmp_path / "provenance.json").write_text("{}")
     assert "the folder of a record, whose volume.ome.zarr cannot be read" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["scan.h5", "notes.txt"], "in which scan.h5 lies: give {folder}/scan.h5 itself"),
+        (["b.nxs", "a.h5"], "give one of {folder}/a.h5, {folder}/b.nxs."),
+        (["a.h5", "b.h5", "c.h5", "d.h5", "e.h5", "f.h5"], "{folder}/c.h5 and 3 more."),
+    ],
+)
+def test_a_folder_with_files_that_may_be_scans_names_them(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"something")
+    assert said.format(folder=tmp_path) in refusal(tmp_path)

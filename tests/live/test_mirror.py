@@ -110,15 +110,15 @@ def test_files_that_are_pointed_to_come_along(tmp_path: Path) -> None:
 
 
 def test_mirroring_goes_on_through_trouble(tmp_path: Path) -> None:
-    source, made, said = tmp_path / "x.h5", [], []
+    source, made, said, broken = tmp_path / "x.h5", [], [], []
 
     def stop() -> bool:
         if said and not source.exists():
             write(source, 1)
-        elif made and made[-1].number == 1 and len(said) == 1:
+        elif made and not broken:
             source.write_bytes(b"no HDF5 at all")
-            said.append("")
-        return len(made) == 1 and len(said) > 2
+            broken.append(len(said))
+        return bool(broken) and len(said) > broken[0]
 
     def complain(text: str) -> None:
         said.append(text)
@@ -126,20 +126,19 @@ def test_mirroring_goes_on_through_trouble(tmp_path: Path) -> None:
     def tell(generation: Generation) -> None:
         made.append(generation)
 
-    begun = time.monotonic()
     monkey = mirrors.mirror_once
 
     def hasty(one: Path, other: Path, *, patience_s: float, copier: Copier) -> Generation:
-        return monkey(one, other, patience_s=0.1, copier=copier)
+        return monkey(one, other, patience_s=0.1 if broken else 120.0, copier=copier)
 
     mirrors.mirror_once = hasty
     try:
         mirror(source, tmp_path / "m", every_s=0.05, on_copy=tell, complain=complain, stop=stop)
     finally:
         mirrors.mirror_once = monkey
-    assert time.monotonic() - begun < 20
+    assert [one.number for one in made] == [1]
     assert "is not there (yet)" in said[0]
-    assert "does not begin as HDF5" in said[2] or "no good copy" in said[2]
+    assert "does not begin as HDF5" in said[-1] or "no good copy" in said[-1]
     assert tm.open_h5(tmp_path / "m")["d"][0, 0] == 1
 
 
@@ -160,7 +159,7 @@ for number in range(10**6):
     command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         lengths = []
-        end = time.monotonic() + 30
+        end = time.monotonic() + 240
         while len(set(lengths)) < 3 and time.monotonic() < end:
             if (tmp_path / "m" / "current").exists():
                 data = tm.open_h5(tmp_path / "m")["d"]
@@ -174,7 +173,7 @@ for number in range(10**6):
         writer.wait()
         time.sleep(0.3)
         command.send_signal(signal.SIGINT)
-        told, _ = command.communicate(timeout=20)
+        told, _ = command.communicate(timeout=240)
     finally:
         writer.kill()
         writer.wait()

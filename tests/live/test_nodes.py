@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,9 +147,10 @@ def test_the_same_manners_everywhere(opened: dict[str, File], mode: str) -> None
 
 
 def test_modes_are_found_and_wrong_ones_refused(tmp_path: Path, opened: dict[str, File]) -> None:
+    os.utime(opened["static"].path)  # it was written just now
     for mode, file in opened.items():
         found = tm.open_h5(file.path).mode
-        assert found == ("live" if mode == "static" else mode)  # it was written just now
+        assert found == ("live" if mode == "static" else mode)
     static = opened["static"].path
     with pytest.raises(ParameterError, match="no mode 'fast'; there are auto, static, live, mirror, zarr"):
         tm.open_h5(static, "fast")  # type: ignore[arg-type]
@@ -166,8 +168,6 @@ def test_modes_are_found_and_wrong_ones_refused(tmp_path: Path, opened: dict[str
 
 
 def test_an_old_file_is_taken_for_closed(tmp_path: Path) -> None:
-    import os
-
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["a"] = np.arange(3)
         file["end_time"] = "2026-11-21T00:00:00Z"

@@ -158,7 +158,7 @@ def validated(path: Path) -> str:
     pytest.importorskip("nexusformat")
     done = subprocess.run(
         [sys.executable, "-c", "from nexusformat.scripts.nxvalidate import main; main()", str(path)],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=900,
     )  # fmt: skip
     return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
 

@@ -54,7 +54,7 @@ def test_the_suite_of_the_reference_passes(tmp_path: Path, shared: Callable[[str
             command = ["node", mocha, "--require", tmp_path / "shim.cjs", "--exit", "--timeout", "20000"]
             done = subprocess.run(
                 [*command, "--reporter", "json", *tests],
-                cwd=SUITE, env=os.environ | told, capture_output=True, text=True, timeout=300, check=False,
+                cwd=SUITE, env=os.environ | told, capture_output=True, text=True, timeout=1200, check=False,
             )  # fmt: skip
     assert "{" in done.stdout, f"mocha told nothing: {done.stderr[-1000:]}"
     report = json.loads(done.stdout[done.stdout.index("{") :])

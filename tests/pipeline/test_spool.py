@@ -62,6 +62,7 @@ def test_packed_frames_are_unpacked_once(tmp_path: Path) -> None:
     scan = packed_scan(tmp_path)
     outcome = run(scan, default_protocol(), tmp_path / "record", PLENTY, slab_rows=16)
     assert [stage.name for stage in outcome.plan.stages] == ["spool", "reconstruct"]
+    assert outcome.plan.titles == ("1/2 spool of raw frames, cut by angle", "2/2 reconstruct")
     assert sum(scan.projections.unpacked) == 40
     plain = replace(scan, projections=scan.projections.inner)
     run(plain, default_protocol(), tmp_path / "plain", PLENTY, slab_rows=16)
@@ -107,6 +108,22 @@ def test_sections_may_go_back_and_forth(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="would cost a whole run"):
         slice_at(scan, 3, protocol)
+    stages: dict[str, int] = {}
+    run(
+        scan,
+        protocol,
+        tmp_path / "record",
+        PLENTY,
+        on_progress=lambda *told: stages.update({told[0]: told[1]}),
+    )
+    assert list(stages.items()) == [
+        (title, section.slabs) for title, section in zip(made.titles, made.sections, strict=True)
+    ], "each section is told under a title of its own, to its end"
+    assert made.titles[-3:] == (
+        f"{len(made.sections) - 2}/{len(made.sections)} spool after half_sinograms, cut by row",
+        f"{len(made.sections) - 1}/{len(made.sections)} spool after mirror, cut by angle",
+        f"{len(made.sections)}/{len(made.sections)} reconstruct",
+    )
 
 
 @step(accepts=("transmission",), cut="row")

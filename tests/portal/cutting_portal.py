@@ -26,6 +26,7 @@ class Cutting:
     status: Callable[[str], int] = lambda path: 0
     block: int = 1 << 30
     pause_s: float = 0.0
+    trickle_after: int | None = None  # of one answer; what follows comes a byte at a time, until this is None
     ranges_known: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -40,24 +41,28 @@ class Cutting:
         if status := self.status(path):
             await send({"type": "http.response.start", "status": status, "headers": []})
             return await send({"type": "http.response.body", "body": b'{"detail": "closed for repair"}'})
-        left = self.cut(path)
+        left, sent = self.cut(path), 0
 
         async def cutting(message: Any) -> None:
-            nonlocal left
+            nonlocal left, sent
             if message["type"] != "http.response.body" or ("/files/" not in path and "volume." not in path):
                 await send(message)
                 return
             body = message.get("body", b"")
-            for first in range(0, max(1, len(body)), self.block):
-                part = body[first : first + self.block]
-                more = first + self.block < len(body) or message.get("more_body", False)
+            first = 0
+            while not first or first < len(body):
+                trickles = self.trickle_after is not None and sent >= self.trickle_after
+                part = body[first : first + (1 if trickles else self.block)]
+                first += max(1, len(part))
+                more = first < len(body) or message.get("more_body", False)
                 if left is not None and len(part) > left:
                     await send({"type": "http.response.body", "body": part[:left], "more_body": True})
                     raise ConnectionError
                 left = None if left is None else left - len(part)
                 await send({"type": "http.response.body", "body": part, "more_body": more})
-                if self.pause_s:
-                    await asyncio.sleep(self.pause_s)
+                sent += len(part)
+                if trickles or self.pause_s:
+                    await asyncio.sleep(self.pause_s or 0.01)
 
         await self.app(scope, receive, cutting)
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app_client import TestClient
-from tomarium.beamtime.live_file import PICTURES, LiveState, moment
+from tomarium.beamtime.live_file import PICTURES, LiveState, moment, seconds_of
 from tomarium.beamtime.roster import Roster, make_shift, write_roster
 from tomarium.catalogue import Catalogue
 from tomarium.errors import InputError
@@ -22,14 +24,27 @@ from tomarium.portal.app import create_app
 from tomarium.portal.live_server import create_live_app, split_address
 from tomarium.portal.live_view import age, live_page
 
+_begun = [0.0]
+
+
+@pytest.fixture(autouse=True)
+def begin() -> None:
+    _begun[0] = time.time()
+
+
+def now() -> float:
+    """When the test began: what is twelve seconds old stays so old, however long the test takes."""
+    return _begun[0]
+
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def entry(scan: str, old_s: float, **changes: Any) -> dict[str, Any]:
-    now = time.time()
+    at = now()
     told = {
         "scan": scan, "row": 64, "picture": f"{scan}.png", "width": 128, "height": 128,
-        "finished_at": moment(now - old_s + 1), "arrived_at": moment(now - old_s), "views": 200,
+        "finished_at": moment(at - old_s + 1), "arrived_at": moment(at - old_s), "views": 200,
         "covered_deg": [0.0, 179.1], "complete": True, "axis_column": 63.25, "confidence": "high", "axis_of": scan,
         "station": "128 columns, pixel 1 µm", "protocol": "standard", "warnings": [], "notes": ["no dark frames"],
         "checked": True, "seconds": 0.4, "stamp": [1, 2],
@@ -37,18 +52,24 @@ def entry(scan: str, old_s: float, **changes: Any) -> dict[str, Any]:
     return {**told, **changes}
 
 
+LONG_S = 3600
+"""The watch tells that it lives so much ahead: it is not taken for gone where the test is slow."""
+
+
 def write(folder: Path, *slices: dict[str, Any], **changes: Any) -> Path:
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     for one in slices:
         (folder / PICTURES / one["picture"]).write_bytes(PNG)
-    state = LiveState(spool="/nfs/spool", protocol="standard", heartbeat=moment(time.time()), state="running")
+    state = LiveState(
+        spool="/nfs/spool", protocol="standard", heartbeat=moment(now() + LONG_S), state="running"
+    )
     state.slices = list(slices)
     (folder / "live.json").write_text(json.dumps({**asdict(state), **changes}), "utf-8")
     return folder
 
 
 def seen(folder: Path) -> Any:
-    return live_page(folder, time.time(), lambda file, version: f"/live/slices/{file}?v={version}")
+    return live_page(folder, now(), lambda file, version: f"/live/slices/{file}?v={version}")
 
 
 WARNING = {"kind": "moved", "title": "Sample moved", "text": "by 1.8 ± 0.1 px", "level": "warn"}
@@ -71,7 +92,7 @@ def test_the_worst_of_the_last_six_scans_decides(tmp_path: Path) -> None:
 
 
 def test_a_watcher_that_is_gone_is_said_with_the_time(tmp_path: Path) -> None:
-    page = seen(write(tmp_path, entry("s14", 12), heartbeat=moment(time.time() - 60)))
+    page = seen(write(tmp_path, entry("s14", 12), heartbeat=moment(now() - 60)))
     assert page.title.startswith("The watcher is not running since ")
     assert (page.verdict, page.running) == ("stop", False)
     assert "ended without a word" in page.sentence
@@ -80,14 +101,14 @@ def test_a_watcher_that_is_gone_is_said_with_the_time(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_away_and_a_watch_that_is_behind_are_said(tmp_path: Path) -> None:
     assert seen(write(tmp_path, problem="the folder cannot be looked at: gone")).verdict == "stop"
-    waiting = [{"scan": "s20", "arrived_at": moment(time.time() - 90), "why": "waiting"}]
+    waiting = [{"scan": "s20", "arrived_at": moment(now() - 90), "why": "waiting"}]
     assert seen(write(tmp_path, entry("s14", 200), queue=waiting)).title == "Running, but behind"
 
 
 def test_a_failure_newer_than_all_slices_is_said(tmp_path: Path) -> None:
-    now = moment(time.time())
+    at = moment(now())
     failed = [
-        {"scan": "bad.h5", "reason": "is truncated", "at": now, "arrived_at": now, "stamp": [1], "tries": 1}
+        {"scan": "bad.h5", "reason": "is truncated", "at": at, "arrived_at": at, "stamp": [1], "tries": 1}
     ]
     page = seen(write(tmp_path, entry("s14", 12), failed=failed))
     assert page.title == "bad.h5 could not be reconstructed"
@@ -111,9 +132,11 @@ def test_ages_are_told_as_people_do(seconds: float, words: str) -> None:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> TestClient:
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     incomplete = entry("s12", 400, complete=False, covered_deg=[0.0, 93.0])
     write(tmp_path, entry("s14", 12, warnings=[WARNING]), incomplete)
+    now = seconds_of(incomplete["arrived_at"]) + 400
+    monkeypatch.setattr("tomarium.portal.live_server._now", lambda: now)
     return TestClient(create_live_app(tmp_path), base_url="http://localhost")
 
 
@@ -153,14 +176,37 @@ def test_a_change_is_told_as_an_event(tmp_path: Path, monkeypatch: pytest.Monkey
     from tomarium.portal import live
 
     monkeypatch.setattr(live, "ASKED_S", 0.01)
-    monkeypatch.setattr(live, "LONGEST_S", 0.3)
+    monkeypatch.setattr(live, "LONGEST_S", 3600.0)
     write(tmp_path, entry("s14", 12))
-    client = TestClient(create_live_app(tmp_path), base_url="http://localhost")
-    with client.stream("GET", "/live/events") as answer:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        told = "".join(answer.iter_text())
-    assert told.count("event: changed") == 1  # what is there is told once, and again only where it changes
-    assert told.startswith("retry: ")
+    app = create_live_app(tmp_path)
+    client = TestClient(app, base_url="http://localhost")
+    looks, look = [], live._stamp
+
+    def counted(folder: Path | None) -> Any:
+        looks.append(1)
+        if len(looks) == 5:
+            app.state.ending.set()
+        return look(folder)
+
+    monkeypatch.setattr(live, "_stamp", counted)
+
+    def told(address: str) -> str:
+        looks.clear()
+        app.state.ending = threading.Event()
+        with client.stream("GET", address) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            return "".join(answer.iter_text())
+
+    once = told("/live/events")
+    assert once.count("event: changed") == 1  # what is there is told once, and again only where it changes
+    assert once.startswith("retry: ")
+    page = client.get("/live").text
+    address = html.unescape(page.partition('data-events="')[2].partition('"')[0])
+    assert "event: changed" not in told(address)  # the page shows it already
+    write(tmp_path, entry("s15", 1), entry("s14", 12))
+    assert (
+        told(address).count("event: changed") == 1
+    )  # also where it changed before the events were asked for
 
 
 def test_in_a_portal_only_those_with_an_account_see_it(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -381,7 +381,7 @@ def test_sickle_harvests_ten_thousand_records(
     # All are told alike here, so that the time goes into the list and not into its metadata.
     known, written = oai.FORMATS["oai_dc"], cache(lambda: dublin_core.dc(Record("tooth", "Tooth", ENDS)))
     monkeypatch.setitem(oai.FORMATS, "oai_dc", replace(known, write=lambda *_: written()))  # type: ignore[arg-type]
-    client = Sickle(many[1], timeout=60)
+    client = Sickle(many[1], timeout=600)
     found = [one.header.identifier for one in client.ListRecords(metadataPrefix="oai_dc")]
     assert len(found) == MANY
     assert {one.rpartition(":")[2] for one in found} == EXPECTED

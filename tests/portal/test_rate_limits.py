@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from starlette.routing import Route
@@ -22,7 +23,7 @@ Ask = Callable[..., tuple[int, str]]
 @pytest.fixture
 def app(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> object:
     moment = [1000.0]
-    monkeypatch.setattr("tomarium.portal.rate_limits.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("tomarium.portal.rate_limits.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with catalogue.writing() as connection:
         for kind, value in {"searches": "3", "files": "4", "forms": "2", "pages": "5"}.items():
             change_setting(connection, f"rate_{kind}", value)

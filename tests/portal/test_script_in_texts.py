@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from itertools import cycle, pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urljoin, urlsplit
 
 import h5py
@@ -327,31 +328,30 @@ def test_feeds_and_lists_are_whole(client: TestClient) -> None:
         assert "html" not in answer.headers["content-type"], address
 
 
-def test_nothing_runs_in_a_browser(pages: dict[str, str]) -> None:
+def test_nothing_runs_in_a_browser(pages: dict[str, str], browser: Any) -> None:
     """The same pages without their policy, so that it is the pages themselves that keep the texts from running."""
-    with chromium.started() as browser:
-        context = browser.new_context(bypass_csp=True)
-        page = context.new_page()
-        asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
 
-        def answer(route: object) -> None:
-            url = route.request.url  # type: ignore[attr-defined]
-            text = pages.get(url.removeprefix(HOME))
-            if text is None:
-                route.abort()  # type: ignore[attr-defined]
-            else:
-                route.fulfill(body=text, content_type="text/html; charset=utf-8")  # type: ignore[attr-defined]
+    def answer(route: object) -> None:
+        url = route.request.url  # type: ignore[attr-defined]
+        text = pages.get(url.removeprefix(HOME))
+        if text is None:
+            route.abort()  # type: ignore[attr-defined]
+        else:
+            route.fulfill(body=text, content_type="text/html; charset=utf-8")  # type: ignore[attr-defined]
 
-        page.route("**/*", answer)
-        page.set_content("<img src=x onerror=tomariumRan=1>")
-        chromium.wait_until(page, "window.tomariumRan === 1")  # the payloads do run where they can
-        wanted = ["/records/bad", "/records", "/logbook", "/records/bad/manage", "/records/bad/hdf5/scan.h5",
-                  "/parcels/box", "/specimens/bad-specimen", "/admin/log", "/admin/settings"]  # fmt: skip
-        for address in wanted:
-            page.goto(HOME + address, wait_until="load")
-            page.evaluate("for (const one of document.querySelectorAll('*')) { one.dispatchEvent(new Event('focus')); "
-                          "one.dispatchEvent(new Event('mouseover')) }")  # fmt: skip
-            assert page.evaluate("window.tomariumRan") is None, address
-            assert asked == [], address
-        context.close()
+    page.route("**/*", answer)
+    page.set_content("<img src=x onerror=tomariumRan=1>")
+    chromium.wait_until(page, "window.tomariumRan === 1")  # the payloads do run where they can
+    wanted = ["/records/bad", "/records", "/logbook", "/records/bad/manage", "/records/bad/hdf5/scan.h5",
+              "/parcels/box", "/specimens/bad-specimen", "/admin/log", "/admin/settings"]  # fmt: skip
+    for address in wanted:
+        page.goto(HOME + address, wait_until="load")
+        page.evaluate("for (const one of document.querySelectorAll('*')) { one.dispatchEvent(new Event('focus')); "
+                      "one.dispatchEvent(new Event('mouseover')) }")  # fmt: skip
+        assert page.evaluate("window.tomariumRan") is None, address
+        assert asked == [], address
+    context.close()

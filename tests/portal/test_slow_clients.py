@@ -172,7 +172,6 @@ def test_who_takes_nothing_is_let_go_and_who_takes_little_is_not(
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(slow_clients, "HEAD_S", 1.0)
     monkeypatch.setattr(slow_clients, "LOOK_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
@@ -188,7 +187,11 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         thread.join()
 
 
-def test_500_sockets_that_send_a_byte_at_a_time_hold_nobody_up(port: int) -> None:
+def test_500_sockets_that_send_a_byte_at_a_time_hold_nobody_up(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "HEAD_S", 3600.0)  # nobody is let go before all have sent
+
     def told(connection: socket.socket) -> bytes:
         content = b""
         with suppress(ConnectionResetError, BrokenPipeError):
@@ -196,15 +199,16 @@ def test_500_sockets_that_send_a_byte_at_a_time_hold_nobody_up(port: int) -> Non
                 content += got
         return content
 
-    slow = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(500)]
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=600) for _ in range(500)]
     try:
         for letter in HEAD[:5]:
             for one in slow[:450]:  # the others say nothing at all
                 with suppress(OSError):
                     one.send(bytes([letter]))
-            with socket.create_connection(("127.0.0.1", port), timeout=60) as quick:
+            with socket.create_connection(("127.0.0.1", port), timeout=600) as quick:
                 quick.sendall(HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
                 assert told(quick).endswith(b"\r\n\r\nso")
+        monkeypatch.setattr(slow_clients, "HEAD_S", 0.0)
         answers = [told(one) for one in slow]
     finally:
         for one in slow:

@@ -9,7 +9,7 @@ from tomarium.errors import ParameterError
 from tomarium.kernels.phantom import Ellipsoid
 from tomarium.synth import SimulationConfig, truth
 from tomarium.synth.frames import transmission
-from tomarium.synth.wave import sampling
+from tomarium.synth.wave import _blurred_means, _wave_behind, sampling
 
 BALL = SimulationConfig(
     columns=96,
@@ -60,3 +60,18 @@ def test_far_away_fringes_multiply_and_a_grid_is_as_fine_as_they_ask() -> None:
 def test_other_propagation_is_refused() -> None:
     with pytest.raises(ParameterError, match="there is no propagation 'ray'"):
         replace(BALL, propagation="ray")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("length", "s"), [(60, 1), (60, 2), (60, 3), (45, 3), (90, 5)])
+def test_blurred_means_are_those_of_the_blurred_row(length: int, s: int) -> None:
+    image = np.random.default_rng(length + s).normal(size=(4, length)).astype(np.float32)
+    blur = np.exp(-2 * (np.pi * 0.7 * s * np.fft.rfftfreq(length)) ** 2)
+    blurred = np.fft.irfft(np.fft.rfft(image) * blur, length)
+    means = blurred.reshape(4, length // s, s).mean(2)
+    np.testing.assert_allclose(_blurred_means(image, s, 0.7 * s), means, atol=1e-6)
+
+
+def test_a_wave_behind_the_sample_is_the_complex_exponential() -> None:
+    through = np.random.default_rng(0).uniform(0, 2, (40, 30)).astype(np.float32)
+    expected = np.exp((-0.5 - 0.5j * 200) * through.astype(np.float64))
+    np.testing.assert_allclose(_wave_behind(through, 200.0), expected, atol=2e-5)

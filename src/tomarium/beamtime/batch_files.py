@@ -48,8 +48,8 @@ class Row:
     state : str
         One of `WORDS`. "differs" is a result that was made of another scan or by another protocol, and was left.
     axis_column : float or None
-        Column of the rotation axis that was used, 0-based, pixel centres at integers, in the pixels of the scan with
-        the views of the protocol.
+        Column of the rotation axis that was used, 0-based, pixel centres at integers, in the pixels of the file where
+        it has one there, as `--axis` counts; else in those of the scan with the views of the protocol.
     axis_origin : str
         "derived" where a probe found it, "user" where it was given or copied, "read" where the file tells it.
     confidence : str

@@ -24,7 +24,13 @@ from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import to_data
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import is_unfinished, read_json
-from tomarium.pipeline.run.provenance import fingerprint_of, further_fingerprints, given_by_user, plain
+from tomarium.pipeline.run.provenance import (
+    fingerprint_of,
+    further_fingerprints,
+    geometry_data,
+    given_by_user,
+    plain,
+)
 from tomarium.pipeline.run.reconstruct import slices_at
 from tomarium.pipeline.run.runner import Progress
 from tomarium.viewers.slice_file import Plane, save_slices
@@ -109,7 +115,7 @@ def _row_of_record(making: Making, row: Row, provenance: Mapping[str, Any]) -> R
     return replace(
         row,
         state="warnings" if warnings else "finished",
-        axis_column=axis.get("value"),
+        axis_column=axis.get("column_in_file", axis.get("value")),
         axis_origin=axis.get("origin", ""),
         confidence=confidences[-1] if confidences else "",
         warnings=warnings,
@@ -263,7 +269,7 @@ def _make_slice(making: Making, row: Row, chosen: ChosenRun, on_progress: Progre
     warnings = tuple(
         dict.fromkeys(of_result(slices.resolution, slices.answers, slab.report, not_finite, rows=1))
     )
-    column = slices.resolution.geometry.axis_column
+    column = geometry_data(slices.resolution).get("axis_column")
     pixel = slices.resolution.layout.geometry.pixel_m
     place = place_of(making, row.name)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -280,8 +286,8 @@ def _make_slice(making: Making, row: Row, chosen: ChosenRun, on_progress: Progre
     finished_row = replace(
         row,
         state="warnings" if warnings else "finished",
-        axis_column=None if column is None else float(column.value),
-        axis_origin="" if column is None else column.origin,
+        axis_column=None if column is None else column.get("column_in_file", column["value"]),
+        axis_origin="" if column is None else column["origin"],
         confidence=str(axis[-1]["confidence"]) if axis else "",
         warnings=warnings,
         seconds=time.perf_counter() - began,

@@ -45,6 +45,8 @@ class SliceLook:
         What the user should know.
     unit : str
         Of the values.
+    axis_in_file : float or None
+        The same column as the scan's file counts; None where it has none there.
     """
 
     image: NDArray[Any]
@@ -55,6 +57,7 @@ class SliceLook:
     axis_source: str
     warnings: tuple[str, ...]
     unit: str = ""
+    axis_in_file: float | None = None
 
 
 def steps_behind_axis(protocol: Protocol) -> str | None:
@@ -179,6 +182,7 @@ def look(
         axis_source=f"found, confidence {axis.confidence}" if axis is not None and is_known else source,
         warnings=tuple(of_result(slices.resolution, slices.answers, slices.slab.report, not_finite, rows=1)),
         unit=layout.unit,
+        axis_in_file=slices.resolution.axis_in_file,
     )
 
 

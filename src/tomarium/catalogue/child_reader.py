@@ -78,7 +78,7 @@ class ChildReaders:
         *,
         readable: Sequence[Path],
         writable: Sequence[Path] = (),
-        longest_s: float = LONGEST_S,
+        longest_s: float | None = None,
         unconfined: bool = False,
         memory: int = MOST_MEMORY,
         processors: int = 1,
@@ -88,8 +88,9 @@ class ChildReaders:
     ) -> Any:
         """Ask a process and return its answer.
 
-        `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended. `unconfined`:
-        whether it is answered where the system cannot confine a process, as the setting `unconfined_reading` says.
+        `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended, else after
+        `LONGEST_S`. `unconfined`: whether it is answered where the system cannot confine a process, as the setting
+        `unconfined_reading` says.
         `memory`, `processors`, `devices`: bytes, processors and files of a GPU that it may take. `tell`: told how far
         it is. `demand_wanted`: called some times a second; what it raises ends the process.
         Raises ReaderDied where the process died or took longer, ReadersBusy where too many wait, CannotConfine, and
@@ -102,6 +103,7 @@ class ChildReaders:
             )
         if not self._waiting.acquire(blocking=False):
             raise ReadersBusy("too many files are being read now; try again in a moment")
+        longest_s = LONGEST_S if longest_s is None else longest_s
         try:
             child = self._idle.get(timeout=2 * longest_s)
         except queue.Empty:
@@ -200,7 +202,7 @@ class _Child:
         self.lives = False
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)  # with the fork that reads
-        self._process.wait(5)
+        self._process.wait(60)
         self._pipe.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 

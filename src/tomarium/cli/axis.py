@@ -40,7 +40,8 @@ def command(
     """Find the rotation axis of SCAN.
 
     Several methods of different families vote; the confidence says how well they agree. Columns are 0-based with
-    pixel centres at integers. With low confidence, look at slices: tomarium slice SCAN --axis COLUMN -o a.png.
+    pixel centres at integers. Any confidence but high is a warning, told first, and leaves with exit code 1, as
+    warnings of the scan do: then look at slices, tomarium slice SCAN --axis-sweep A:B:STEP -o sweep.png.
 
     \b
     tomarium axis scan.h5
@@ -60,9 +61,9 @@ def command(
         raise click.UsageError("--accept goes with --motor, and --motor not with --roll")
     scan = opening.open_scan(path)
     if roll:
-        _roll(scan, as_json)
-        return 0
+        return _roll(scan, as_json)
     estimate = find_axis(scan)
+    warnings = [*find_axis.warnings({"answer": estimate.column, **asdict(estimate)}), *scan.warnings]
     motor_content: dict[str, Any] = {}
     warning = None
     if motor_name is not None:
@@ -77,8 +78,9 @@ def command(
                 "name": motor_name,
                 "said": f"motor {motor_name} of the profile tells nothing: {problem}",
             }
+    if warning is not None:
+        warnings.append(warning)
     if as_json:
-        warnings = [*scan.warnings, *([warning] if warning else [])]
         show.as_json(
             plain(
                 {
@@ -88,7 +90,8 @@ def command(
                 }
             )
         )
-        return 1 if warning else 0
+        return 1 if warnings else 0
+    show.warnings(warnings)
     click.secho(f"column {estimate.column:.2f}", bold=True, nl=False)
     click.echo(f"  confidence {estimate.confidence}, scan over {estimate.scan_type}")
     show.table((c.method, f"{c.column:.2f}", f"score {c.score:.3g}") for c in estimate.candidates)
@@ -96,8 +99,7 @@ def command(
         click.echo(f"  {note}")
     if motor_content:
         click.echo(f"  {motor_content['said']}")
-    show.warnings([*scan.warnings, *([warning] if warning else [])])
-    return 1 if warning else 0
+    return 1 if warnings else 0
 
 
 def _compare_with_motor(
@@ -138,18 +140,20 @@ def _compare_with_motor(
     return content, warning
 
 
-def _roll(scan: Scan, as_json: bool) -> None:
+def _roll(scan: Scan, as_json: bool) -> int:
     from tomarium.pipeline.run.provenance import plain
     from tomarium.steps.probes.find_roll import find_roll
 
     estimate = find_roll(scan)
+    warnings = [*find_roll.warnings({"answer": estimate.roll_deg, **asdict(estimate)}), *scan.warnings]
     if as_json:
-        show.as_json(plain({**asdict(estimate), "warnings": scan.warnings}))
-        return
+        show.as_json(plain({**asdict(estimate), "warnings": warnings}))
+        return 1 if warnings else 0
+    show.warnings(warnings)
     error = "" if isnan(estimate.error_deg) else f" ± {estimate.error_deg:.3f}°"
     click.secho(f"roll {estimate.roll_deg:.3f}°{error}", bold=True, nl=False)
     click.echo(f"  confidence {estimate.confidence}, column {estimate.column:.2f} at the middle row")
     show.table((f"row {row:g}", f"{column:.2f}", confidence) for row, column, confidence in estimate.heights)
     if estimate.confidence != "low" and estimate.roll_deg:
         click.echo(f"  to turn the frames upright: --axis-roll {estimate.roll_deg:.3f} --step correct_roll")
-    show.warnings(scan.warnings)
+    return 1 if warnings else 0

@@ -23,7 +23,8 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
     """Compare A and B, of any formats: what they mean, in SI units, and every pixel.
 
     Volumes are the same where their voxels, axes and unit are; what else is told of them - how and when they were
-    made, where in space they lie - is listed as notes (·) and does not count. A record's folder stands for its volume.
+    made, a line for each step, parameter and version that differs, and where in space they lie - is listed as notes (·)
+    and does not count. A record's folder stands for its volume.
     What the options tell of a scan holds for both.
 
     Exit codes: 0 the same, 1 they differ, 2 they cannot be compared.

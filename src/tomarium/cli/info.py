@@ -111,11 +111,13 @@ def _rows_of_value(name: str, value: Any, source: dict[str, str] | None) -> list
 def _rows_of_geometry(geometry: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for field in FIELDS:
         match geometry.get(field.name):
-            case {"value": int() | float() as number, "origin": origin, "source": place}:
+            case {"value": int() | float() as number, "origin": origin, "source": place, **more}:
+                in_file = more.get("column_in_file")
+                also = "" if in_file is None else f"column {in_file:.2f} of the file; "
                 yield (
                     field.words,
                     units.show(number, field.unit, 6),
-                    show.short(f"{origin}: {place}", 200),
+                    show.short(f"{also}{origin}: {place}", 200),
                 )
 
 

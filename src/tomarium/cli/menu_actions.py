@@ -344,7 +344,10 @@ class Menu:
         if motors:
             menu_words.sentence(f"motors: {motors}")
         if picture.axis_column is not None:
-            click.echo(f"axis at column {picture.axis_column:.2f}, {picture.axis_source}")
+            in_file = picture.axis_in_file
+            moved = in_file is not None and abs(in_file - picture.axis_column) > 1e-6
+            column = {"value": picture.axis_column, **({"column_in_file": in_file} if moved else {})}
+            click.echo(f"axis at {show.axis_column(column)}, {picture.axis_source}")
         show.warnings(picture.warnings)
         self.code = max(self.code, 1 if picture.warnings else 0)
 

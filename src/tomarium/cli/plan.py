@@ -64,9 +64,10 @@ def command(
         show.as_json(plan_data(plan_made) | {"truncated_part": truncated})
         plan_made.demand_fit()
         return
-    for stage in plan_made.stages:
+    titles = (*(probe.name for probe in plan_made.probes), *plan_made.titles)
+    for stage, title in zip(plan_made.stages, titles, strict=True):
         steps = " → ".join(bound.step.name for bound in stage.steps) or "copy uncompressed"
-        click.secho(f"{stage.name}: {steps}", bold=True)
+        click.secho(f"{title}: {steps}", bold=True)
         show.table(
             [
                 ("slabs", f"{stage.slabs}, cut by {stage.direction}, halo {stage.halo}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.pipeline.protocol.choice import Choice
+    from tomarium.pipeline.protocol.protocol import Protocol
 
 
 @click.group("protocol")
@@ -67,7 +68,6 @@ def new_command(path: Path, choice: Choice) -> None:
     import json
 
     from tomarium.pipeline.protocol.protocol import to_data, to_text, to_yaml
-    from tomarium.steps.core.serialization import default_in_words, describe
 
     if path.exists():
         raise InputError(f"{path} exists already; give another name, or remove it first")
@@ -76,22 +76,30 @@ def new_command(path: Path, choice: Choice) -> None:
         case ".json":
             text = json.dumps(to_data(protocol), indent=2) + "\n"
         case ".yaml" | ".yml":
-            lines = [to_yaml(protocol).rstrip()]
-            for item in protocol.items:
-                description = describe(item.step)
-                lines += ["", f"# {item.step.name}: {description.summary}"]
-                lines += [
-                    f"#   {parameter.name} (default {default_in_words(parameter)}): "
-                    f"{description.parameters[parameter.name]}"
-                    for parameter in item.step.parameters
-                ]
-            text = "\n".join(lines) + "\n"
+            text = "\n".join([to_yaml(protocol).rstrip(), *_parameters_told(protocol, str)]) + "\n"
         case _:
-            text = to_text(protocol)
+            told = _parameters_told(protocol, lambda name: f"--{name.replace('_', '-')}")
+            text = to_text(protocol) + "\n".join(told) + "\n"
     path.write_text(text, encoding="utf-8")
     click.echo(
         f"{path}: {' → '.join(item.step.name for item in protocol.items)}; use it with: tomarium run SCAN -p {path}"
     )
+
+
+def _parameters_told(protocol: Protocol, spelled: Callable[[str], str]) -> list[str]:
+    """Write every parameter of the steps, its default and what it does as lines of comment."""
+    from tomarium.steps.core.serialization import default_in_words, describe
+
+    lines = []
+    for item in protocol.items:
+        description = describe(item.step)
+        lines += ["", f"# {item.step.name}: {description.summary}"]
+        lines += [
+            f"#   {spelled(parameter.name)} (default {default_in_words(parameter)}): "
+            f"{description.parameters[parameter.name]}"
+            for parameter in item.step.parameters
+        ]
+    return lines
 
 
 @command.command("convert")

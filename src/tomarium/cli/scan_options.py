@@ -261,7 +261,8 @@ def steps(function: F) -> F:
             type=click.IntRange(min=1),
             default=1,
             metavar="N",
-            help="Average N × N detector pixels first; rows then count in the binned frames.",
+            help="Average N × N detector pixels first. --row, --rows and --roi then count binned pixels, --axis and "
+            "--axis-sweep the file's columns.",
         ),
         click.option(
             "--set",

@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -184,6 +184,24 @@ def progress() -> Callable[[str, int, int], None]:
             click.echo(text, err=True)
 
     return tell
+
+
+def axis_column(column: Mapping[str, Any]) -> str:
+    """Say at which column the rotation axis is.
+
+    Parameters
+    ----------
+    column : mapping
+        Its `value`, and `column_in_file` where views moved it.
+
+    Returns
+    -------
+    str
+        "column 96.00 of the file = 47.75 of the binned or cropped views".
+    """
+    if "column_in_file" not in column:
+        return f"column {column['value']:.2f}"
+    return f"column {column['column_in_file']:.2f} of the file = {column['value']:.2f} of the binned or cropped views"
 
 
 def megabytes(stage: str) -> Callable[[int, int], None]:

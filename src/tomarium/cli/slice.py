@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     "--axis-sweep",
     "sweep",
     metavar="A:B:STEP",
-    help="The same slice about each of these rotation axes, on one sheet: find the axis by eye.",
+    help="The same slice about each of these rotation axes, on one sheet: find the axis by eye. "
+    "Columns of the file, also with --bin.",
 )
 @click.option(
     "--measure",
@@ -160,6 +161,7 @@ def _slice_scan(
 
     from tomarium.pipeline.plan.warnings import of_result
     from tomarium.pipeline.protocol.resolve import resolve
+    from tomarium.pipeline.run.provenance import geometry_data
     from tomarium.pipeline.run.reconstruct import slices_at
 
     protocol = choice.protocol(scan.domain)
@@ -179,15 +181,14 @@ def _slice_scan(
     )
     layout = slices[0].resolution.layout
     planes = [_plane(slice_.slab, f"row {slice_.slab.rows.start}") for slice_ in slices]
-    column = slices[0].resolution.geometry.axis_column
-    axis_text = "" if column is None else _axis_text({"value": column.value, "source": column.source})
+    axis_text = _axis_text(geometry_data(slices[0].resolution).get("axis_column"))
     numbers = ", ".join(str(slice_.slab.rows.start) for slice_ in slices)
     _write_or_show(output, f"row {numbers}", planes, _pixel_of_slice(layout), layout.unit, axis_text)
     return 1 if warnings else 0
 
 
 def _axis_text(column: Mapping[str, Any] | None) -> str:
-    return "" if column is None else f", axis at column {column['value']:.2f} ({column['source']})"
+    return "" if column is None else f", axis at {show.axis_column(column)} ({column['source']})"
 
 
 def _pixel_of_slice(layout: Layout) -> float | None:
@@ -255,6 +256,7 @@ def _sweep_axis(
     import numpy as np
 
     from tomarium.pipeline.plan.warnings import of_scan
+    from tomarium.pipeline.run.provenance import geometry_data
     from tomarium.pipeline.run.reconstruct import slices_at_axes
     from tomarium.viewers.picture import for_sheet, sheet_factor
 
@@ -279,6 +281,8 @@ def _sweep_axis(
         )
     show.warnings(warnings)
     title = f"row {slices[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
+    if "column_in_file" in (geometry_data(slices[0].resolution).get("axis_column") or {}):
+        title += " of the file's columns"
     if output is not None or measure is None:
         _write_or_show(
             output, title, planes, _pixel_of_slice(layout), layout.unit, whole=(height, width), finer=finer

@@ -28,6 +28,11 @@ _SPACE: Final = ("z", "y", "x")
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 # What a writer says of itself, and where in the file things lie, is no difference of what was written.
 _NOT_CONTENT: Final = frozenset({"writer", "shards", "processes", "detector_output_data", "why", "format"})
+_RUN: Final = "provenance"
+# What is told of two runs in lines of their own, and what no two runs have alike.
+_TOLD_OF_RUNS: Final = frozenset(
+    {"source", "frozen", "protocol", "rows", "geometry", "versions", "started", "finished", "timings_s"}
+)
 
 
 @dataclass(frozen=True)
@@ -270,8 +275,64 @@ def _image(first: Image, other: Image) -> Iterator[Finding]:
     for name in {**first.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
             a, b = as_json(first.metadata.get(name)), as_json(other.metadata.get(name))
+            if name == _RUN and _is_run(a) and _is_run(b):
+                yield from _runs(a, b)
+                continue
             is_unequal = not (a in _NOTHING and b in _NOTHING)
             yield Finding(name, not is_unequal or _agree(a, b), a, b, _unlike(a, b), content=False)
+
+
+def _is_run(data: Any) -> bool:
+    """Tell whether it is the provenance of a run of this program, with the steps that were done."""
+    return isinstance(data, dict) and isinstance(data.get("frozen"), dict) and "steps" in data["frozen"]
+
+
+def _runs(first: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tell what differs between two runs, a line each: scan, steps and their parameters, geometry, versions."""
+    one, two = _facts_of_run(first), _facts_of_run(other)
+    for name in {**one, **two}:
+        a, b = one.get(name), two.get(name)
+        step_in_one = all(f"step {name.rpartition('.')[0]}" in facts for facts in (one, two))
+        if not _agree(a, b) and ("." not in name or step_in_one):
+            yield Finding(name, False, a, b, _only(name in one, name in two), content=False)
+    parts = [name for name in {**first, **other} if name not in _TOLD_OF_RUNS]
+    unlike = [name for name in parts if not _agree(first.get(name), other.get(name))]
+    finished = [run.get("finished") for run in (first, other)]
+    detail = f"finished; {', '.join(unlike)} differ too: see provenance.json" if unlike else "finished"
+    same = not unlike and _agree(*finished)
+    yield Finding(_RUN, same, *finished, detail, content=False)
+
+
+def _only(in_first: bool, in_other: bool) -> str:
+    return "" if in_first and in_other else f"in {'A' if in_first else 'B'} only"
+
+
+def _facts_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what a reader compares of two runs: name → value, such as "fbp.window" → "hann"."""
+    source = run.get("source") or {}
+    facts = {
+        "scan": source.get("name"),
+        "scan's sha256": (source.get("fingerprint") or {}).get("sha256"),
+        "rows": run.get("rows"),
+    }
+    facts |= {f"given {name}": value for name, value in (source.get("given") or {}).items()}
+    counts: dict[str, int] = {}
+    for entry in run["frozen"]["steps"]:
+        [(step, values)] = entry.items() if isinstance(entry, dict) else [(entry, {})]
+        counts[step] = counts.get(step, 0) + 1
+        key = step if counts[step] == 1 else f"{step} {counts[step]}"
+        facts[f"step {key}"] = "done"
+        facts |= {f"{key}.{name}": value for name, value in (values or {}).items()}
+    facts["order of steps"] = " → ".join(step for entry in run["frozen"]["steps"] for step in _names(entry))
+    for name, value in (run.get("geometry") or {}).items():
+        if isinstance(value, dict):
+            facts[f"geometry {name}"] = value.get("value", [value.get("first"), value.get("last")])
+    facts |= {f"version of {name}": value for name, value in (run.get("versions") or {}).items()}
+    return facts
+
+
+def _names(entry: Any) -> list[str]:
+    return list(entry) if isinstance(entry, dict) else [entry]
 
 
 def _unlike(first: Any, other: Any) -> str:

@@ -83,20 +83,20 @@ def propagate(
     ----------
     J. W. Goodman, Introduction to Fourier Optics (2005), equation 4-21.
     """
-    from ducc0.fft import c2c
+    from ducc0.fft import convolve_axis
 
     wave = np.asarray(wave)
     if wave.ndim != 2 or wave.dtype.kind != "c" or 0 in wave.shape:
         raise InputError(
             f"fresnel: the wave is {wave.dtype} of shape {wave.shape}; give complex (row, column)"
         )
-    half = chirp(wave.shape, pixel_m, energy_kev, distance_m)
-    delay = np.exp(-1j * half).astype(wave.dtype)
-    columns = wave.shape[1]
-    spectrum = c2c(wave, axes=(0, 1), nthreads=threads)
-    spectrum[:, : delay.shape[1]] *= delay
-    spectrum[:, delay.shape[1] :] *= delay[:, 1 : (columns + 1) // 2][:, ::-1]  # f² is even
-    return np.asarray(c2c(spectrum, axes=(0, 1), forward=False, inorm=2, nthreads=threads, out=spectrum))
+    result = np.empty_like(wave)
+    for axis in (1, 0):  # f² is a sum, so exp(-i chi) is a product: rows and columns are delayed in turn
+        half = chirp((1, wave.shape[axis]), pixel_m, energy_kev, distance_m)[0]
+        whole = np.concatenate([half, half[1 : (wave.shape[axis] + 1) // 2][::-1]])  # f² is even
+        kernel = np.fft.ifft(np.exp(-1j * whole)).astype(wave.dtype)
+        convolve_axis(result if axis == 0 else wave, result, axis, kernel, nthreads=threads)
+    return result
 
 
 def spread_m(pixel_m: float, energy_kev: float, distance_m: float) -> float:

@@ -78,7 +78,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("distance_m", "Distance from sample to detector", "m", "distance",
           "Distance from sample to detector, such as '10 cm'.", lowest=-1e4, highest=1e4, expected=True),
     Field("axis_column", "Rotation axis", "px", "axis",
-          "Column of the rotation axis, 0-based, pixel centres at integers; looked for otherwise.",
+          "Column of the rotation axis in the file's frames, also where these are binned or cropped then; 0-based, "
+          "pixel centres at integers; looked for otherwise.",
           lowest=-1e6, highest=1e6, expected=True),
     Field("axis_roll_deg", "Roll of the rotation axis in the detector's plane", "deg", "axis-roll",
           "How far the rotation axis is turned in the detector's plane, degrees, counter-clockwise.",

@@ -19,6 +19,8 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
+WRONG_PASSWORD = "The current password is wrong."
+
 
 def add_routes(app: FastAPI) -> None:
     """Add the routes to an application.
@@ -42,7 +44,7 @@ def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
     if check_password(catalogue, reader.name, fields.get("current", "")) is None:
         with catalogue.writing() as connection:
             note(connection, reader, "change password failed", address=address)
-        return _show(request_context, 403, problem="The current password is wrong.")
+        return _show(request_context, 403, problem=WRONG_PASSWORD)
     with catalogue.writing() as connection:
         sign_in_limits.succeed(connection, reader.name, address)
     try:

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from tomarium.beamtime.live_file import NAME, PICTURES, read_live, runs
@@ -27,6 +27,9 @@ ASKED_S: Final = 0.3
 
 LONGEST_S: Final = 60.0
 """Time after which a stream ends; the browser opens the next one by itself."""
+
+Seen = Annotated[str, Query(max_length=100, description="The state that the page shows")]
+"""What the page that asks for events was made of, so that no change between the two is missed."""
 
 
 def live_folder(request: Request) -> Path | None:
@@ -124,10 +127,10 @@ def picture(request_context: CurrentRequest, file: str) -> Response:
     return picture_of(live_folder(request_context.request), file)
 
 
-async def events(request_context: CurrentRequest) -> Response:
+async def events(request_context: CurrentRequest, seen: Seen = "") -> Response:
     """Tell of each change of the watch, as server-sent events."""
     demand_member(request_context)
-    return stream(request_context.request)
+    return stream(request_context.request, seen)
 
 
 def picture_of(folder: Path | None, file: str) -> Response:
@@ -156,13 +159,16 @@ def picture_of(folder: Path | None, file: str) -> Response:
     return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
-def stream(request: Request) -> Response:
-    """Answer with events: one at once, and one for each change that a reader would see.
+def stream(request: Request, seen: str = "") -> Response:
+    """Answer with events: one at once where it is not as `seen`, and one for each change that a reader would see.
 
     Parameters
     ----------
     request : Request
         Its application names the folder of the watch.
+    seen : str
+        What `state_now` told when the page was made; "" where there was none. A change between the page and its first
+        event is told so, too.
 
     Returns
     -------
@@ -170,20 +176,20 @@ def stream(request: Request) -> Response:
         `text/event-stream`; it ends after a minute, and a browser asks again.
     """
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(request), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(request, seen), media_type="text/event-stream", headers=headers)
 
 
-async def _events(request: Request) -> AsyncIterator[str]:
+async def _events(request: Request, seen: str) -> AsyncIterator[str]:
     folder, end = live_folder(request), time.monotonic() + LONGEST_S
     yield "retry: 1000\n\n"
-    digest, stamp_before, beat = None, None, 0.0
+    digest, stamp_before, beat = seen, None, 0.0
     ending = getattr(request.app.state, "ending", threading.Event())
     while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
         stamp = await asyncio.to_thread(_stamp, folder)
         running = _may_run(stamp)
         if (stamp, running) != stamp_before:
             stamp_before = stamp, running
-            now = await asyncio.to_thread(_digest, folder)
+            now = await asyncio.to_thread(state_now, folder)
             if now != digest:
                 digest = now
                 yield f"event: changed\ndata: {now}\n\n"
@@ -216,8 +222,19 @@ def _may_run(stamp: tuple[int, int, int] | None) -> bool:
     return stamp is not None and time.time() - stamp[1] / 1e9 < 16
 
 
-def _digest(folder: Path | None) -> str:
-    """Sum up all of the state that the page shows but the heartbeat."""
+def state_now(folder: Path | None) -> str:
+    """Sum up all of the state that the page shows but the heartbeat.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Of the watch.
+
+    Returns
+    -------
+    str
+        A few letters, which are others in another process.
+    """
     try:
         state = read_live(folder) if folder is not None else None
     except FormatError as problem:

@@ -16,7 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.portal.forms import Fields, add_form_route, demand_same_site
-from tomarium.portal.live import picture_of, stream, write_on
+from tomarium.portal.live import Seen, picture_of, state_now, stream, write_on
 from tomarium.portal.live_view import LivePage, Remarks, live_page
 from tomarium.portal.page import names
 from tomarium.portal.rendering import answer_json, fill_alone, wants_json
@@ -58,13 +58,14 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
     app.state.live = folder
 
     def content(request: Request, hold: bool = False, day: bool = False) -> LivePage:
+        seen = state_now(folder)  # before the rest is read: what changes in between is told
         return live_page(
             folder,
             _now(),
             lambda file, version: (
                 f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': version})}"
             ),
-            events=str(request.app.url_path_for("live.events")),
+            events=f"{request.app.url_path_for('live.events')}?{urlencode({'seen': seen})}",
             remarks=Remarks(str(request.app.url_path_for("live.remark")), ask_name=True) if local else None,
             day=day,
             hold=hold,
@@ -85,9 +86,9 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         """Give the picture of a slice."""
         return picture_of(folder, file)
 
-    async def events(request: Request) -> Response:
+    async def events(request: Request, seen: Seen = "") -> Response:
         """Tell of each change."""
-        return stream(request)
+        return stream(request, seen)
 
     def remark(request: Request, fields: Fields) -> Response:
         """Write a remark into the log book of the beamtime: text, and who says it."""

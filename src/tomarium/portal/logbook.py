@@ -249,19 +249,19 @@ def _all(request_context: RequestContext, filters: EntryFilter) -> tuple[Entry, 
     )
 
 
-async def events(request_context: CurrentRequest, filters: RequestedEntries) -> Response:
-    """Tell of each change of the entries that are asked for, as server-sent events."""
+async def events(request_context: CurrentRequest, filters: RequestedEntries, seen: Word = "") -> Response:
+    """Tell of each change of the entries that are asked for, after that of `seen`, as server-sent events."""
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _events(request_context, filters), media_type="text/event-stream", headers=headers
+        _events(request_context, filters, seen), media_type="text/event-stream", headers=headers
     )
 
 
-async def _events(request_context: RequestContext, filters: EntryFilter) -> AsyncIterator[str]:
+async def _events(request_context: RequestContext, filters: EntryFilter, seen: str) -> AsyncIterator[str]:
     request, end = request_context.request, time.monotonic() + LONGEST_S
     ending = getattr(request.app.state, "ending", threading.Event())
     yield "retry: 1000\n\n"
-    state_before, beat = "", time.monotonic()
+    state_before, beat = seen, time.monotonic()
     while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
         now = await asyncio.to_thread(_state, request_context, filters)
         if now != state_before or time.monotonic() - beat > 10:

@@ -13,7 +13,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.errors import InputError
-from tomarium.portal.account import demand_try, holder_of
+from tomarium.portal.account import WRONG_PASSWORD, demand_try, holder_of
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.pages.second_factor import NO_KEY, SECOND_FACTOR, content_of
@@ -24,7 +24,6 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 IS_ON, IS_OFF = "The second factor is on.", "The second factor is off."
 ANEW = "The recovery codes are new; those before open nothing any more."
-WRONG_PASSWORD = "The current password is wrong."
 WRONG = "The code is wrong, or was used already; wait for the next one of the app."
 
 

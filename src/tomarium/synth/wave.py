@@ -22,6 +22,9 @@ MOST_SUBRAYS: Final = 8
 MOST_MARGIN: Final = 256
 """Pixels simulated beyond each edge of the detector, at most."""
 
+_ROWS_AT_ONCE: Final = 16
+"""Rows of a wave that are made from their phases at once, so that these stay in the processor's cache."""
+
 BLUR_PIXELS: Final = 0.7
 """Standard deviation of the detector's blur where fringes are simulated."""
 
@@ -79,10 +82,12 @@ def wave_intensity(config: SimulationConfig, truth: Truth, view: int) -> NDArray
     z = pixel_coordinates(wide[0], before[0] + (config.rows - 1) / 2, s)
     u = pixel_coordinates(wide[1], before[1] + truth.axis_column, s)
     through = through_sample(truth, view, z, u)
-    wave = np.exp(np.complex64(-0.5 - 0.5j * config.delta_beta) * through)
-    at_detector = propagate(wave, fine_m, config.energy_kev, config.distance_m)
-    intensity = _blurred(at_detector.real**2 + at_detector.imag**2, BLUR_PIXELS * s)
-    pixels = intensity.reshape(wide[0], s, wide[1], s).mean((1, 3), dtype=np.float64)
+    at_detector = propagate(
+        _wave_behind(through, config.delta_beta), fine_m, config.energy_kev, config.distance_m
+    )
+    intensity = at_detector.real**2 + at_detector.imag**2
+    by_column = _blurred_means(intensity, s, BLUR_PIXELS * s)
+    pixels = _blurred_means(np.ascontiguousarray(by_column.T), s, BLUR_PIXELS * s).T
     inner = pixels[before[0] : before[0] + config.rows, before[1] : before[1] + config.columns]
     return np.asarray(inner, np.float32)
 
@@ -130,10 +135,37 @@ def _beyond(length: int, margin: int) -> tuple[int, int]:
     return (total - length) // 2, total
 
 
-def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def _wave_behind(through: NDArray[np.float32], delta_beta: float) -> NDArray[np.complex64]:
+    """Return exp(-p / 2 - i (δ/β) p / 2), by real functions, which take a fifth of the time of a complex one."""
+    wave = np.empty(through.shape, np.complex64)
+    for first in range(0, len(through), _ROWS_AT_ONCE):
+        part, made = through[first : first + _ROWS_AT_ONCE], wave[first : first + _ROWS_AT_ONCE]
+        amplitude, phase = np.exp(np.float32(-0.5) * part), np.float32(-0.5 * delta_beta) * part
+        np.multiply(amplitude, np.cos(phase), out=made.real)
+        np.multiply(amplitude, np.sin(phase), out=made.imag)
+    return wave
+
+
+def _blurred_means(image: NDArray[np.float32], s: int, sigma: float) -> NDArray[np.float32]:
+    """Blur rows by a Gaussian, and average each `s` neighbours in them.
+
+    Both are factors of the spectrum. Taking every s-th of what they leave adds up the parts of the spectrum that lie
+    n apart, n the numbers that are left; a row goes back by a transform of that length.
+    """
     from ducc0.fft import c2r, r2c
 
-    squared = np.fft.fftfreq(image.shape[0])[:, None] ** 2 + np.fft.rfftfreq(image.shape[1])[None] ** 2
-    spectrum = r2c(image, axes=(0, 1))
-    spectrum *= np.exp(-2 * (np.pi * sigma) ** 2 * squared).astype(np.float32)
-    return np.asarray(c2r(spectrum, axes=(0, 1), lastsize=image.shape[1], forward=False, inorm=2))
+    length = image.shape[1]
+    count = length // s
+    frequency = np.arange(length // 2 + 1) / length
+    gain = np.exp(-2 * (np.pi * sigma * frequency) ** 2)
+    mean = np.exp(2j * np.pi * np.outer(np.arange(s), frequency)).mean(axis=0)
+    spectrum = r2c(image, axes=(1,))
+    spectrum *= (gain * mean / s).astype(np.complex64)
+    folded = np.zeros((len(image), count // 2 + 1), np.complex64)
+    for number in range(folded.shape[1]):
+        for at in range(number - (length + number) // count * count, length // 2 + 1, count):
+            if (
+                -length < 2 * at <= length
+            ):  # the half of negative frequencies is that of the others, conjugate
+                folded[:, number] += spectrum[:, at] if at >= 0 else spectrum[:, -at].conj()
+    return np.asarray(c2r(folded, axes=(1,), lastsize=count, forward=False, inorm=2))

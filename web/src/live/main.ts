@@ -61,13 +61,11 @@ async function renew(): Promise<void> {
 const live = document.getElementById("live");
 if (live?.dataset.events) {
   live.classList.add("heard");
-  const events = new EventSource(live.dataset.events);
-  let first = true;
+  const events = new EventSource(live.dataset.events); // its address tells what the page shows: all events are new
   events.addEventListener("open", () => { heard = performance.now(); });
   events.addEventListener("changed", () => {
     heard = performance.now();
-    // The first event of the first stream tells of what the page shows already.
-    if (first) first = false; else void renew();
+    void renew();
   });
   setInterval(() => {
     if (events.readyState === EventSource.OPEN) heard = performance.now();

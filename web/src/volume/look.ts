@@ -113,6 +113,8 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
   let settled = 0;
   let style = scene.style;
   function draw(moving = true): void {
+    if (!view.isConnected) return;
+    stage.dataset["state"] = "drawing"; // until it is drawn in full
     if (asked) return;
     asked = requestAnimationFrame(() => {
       asked = 0;

@@ -9,14 +9,22 @@ const JOB_MS = 1000;
 const work = document.getElementById("work");
 const form = document.getElementById("work-form") as HTMLFormElement | null;
 
-/** Take parts of a page of the server in the place of those shown. */
-async function renew(address: string, ids: string[]): Promise<Document | null> {
+/** Take parts of a page of the server in the place of those shown, where that is still wanted when they come. */
+async function renew(address: string, ids: string[], wanted = () => true): Promise<Document | null> {
   const answer = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (!answer.ok) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!wanted()) return null;
   for (const id of ids) {
     const [fresh, shown] = [page.getElementById(id), document.getElementById(id)];
-    if (fresh && shown) shown.replaceWith(document.adoptNode(fresh));
+    if (!fresh || !shown) continue;
+    const held = shown.contains(document.activeElement) ? document.activeElement?.id : "";
+    for (const input of shown.querySelectorAll<HTMLInputElement>("input[type=text]")) { // what was typed stays
+      const same = page.getElementById(input.id);
+      if (same instanceof HTMLInputElement) same.value = input.value;
+    }
+    shown.replaceWith(document.adoptNode(fresh));
+    if (held) document.getElementById(held)?.focus({ preventScroll: true });
   }
   return page;
 }
@@ -97,7 +105,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     const ended = await end(state, () => mine === turn, tell);
     if (mine !== turn) return;
     if (ended?.state === "done") {
-      await renew(address, ["work-shown", "work-made"]);
+      await renew(address, ["work-shown", "work-made"], () => mine === turn);
       if (mine !== turn) return;
       const job = /look=(\d+)/.exec(address)?.[1];
       if (job) field("look").value = job;
@@ -220,6 +228,8 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     };
     svg.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
+      turn++; // no earlier slice takes the place of the one that is drawn on
+      clearTimeout(timer);
       from = at(event);
       svg.setPointerCapture(event.pointerId);
     });
@@ -229,7 +239,10 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
       draw(values);
       names.forEach((name, k) => { field(name).value = String(values[k]); });
     });
-    svg.addEventListener("pointercancel", () => { from = null; });
+    svg.addEventListener("pointercancel", () => {
+      if (from) soon(0);
+      from = null;
+    });
     svg.addEventListener("pointerup", (event) => {
       if (!from) return;
       const values = box(at(event)) as [number, number, number, number];

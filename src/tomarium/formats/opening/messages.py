@@ -43,6 +43,8 @@ _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 4096
 # Formats whose reasons are told, and characters of each.
 _NEAREST: Final = 3
+# Endings of files of which each may be a scan or a volume for itself.
+_ALONE: Final = frozenset({".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx", ".txrm", ".txm", ".mrc", ".vol"})
 _LONGEST_REASON: Final = 300
 
 
@@ -174,6 +176,12 @@ def _folder(path: Path) -> str:
     volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
     if volume is not None:
         return f"a folder with {counts_text}, in which {volume.name} lies: give {volume} itself"
+    alone = sorted(item for item in path.iterdir() if item.suffix.lower() in _ALONE and item.is_file())
+    if len(alone) == 1:
+        return f"a folder with {counts_text}, in which {alone[0].name} lies: give {alone[0]} itself"
+    if alone:
+        more = f" and {len(alone) - _NEAREST} more" if len(alone) > _NEAREST else ""
+        return f"a folder with {counts_text}: give one of {', '.join(map(str, alone[:_NEAREST]))}{more}"
     return f"a folder with {counts_text}" + ("" if set(counts) - {"folder"} else " and no file in it")
 
 

@@ -11,7 +11,15 @@ from tomarium.errors import CannotFit, InputError
 from tomarium.model import Layout, Scan
 from tomarium.pipeline.plan.cost import PROGRAM_BYTES, READ, UNPACK, halo_of
 from tomarium.pipeline.plan.on_device import DeviceRoom
-from tomarium.pipeline.plan.section import Resources, Section, expanded, price_sections, rank, size_of
+from tomarium.pipeline.plan.section import (
+    Resources,
+    Section,
+    expanded,
+    price_sections,
+    rank,
+    size_of,
+    titles_of,
+)
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.plan.split import Part, splits
 from tomarium.pipeline.plan.warnings import of_scan
@@ -58,6 +66,11 @@ class Plan:
     def stages(self) -> tuple[Section, ...]:
         """Probes and sections, in the order they run."""
         return (*self.probes, *self.sections)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the sections are called while they run: which of how many, and what each leaves."""
+        return titles_of(self.sections)
 
     @property
     def layout(self) -> Layout:
@@ -370,8 +383,8 @@ def _judge(plan: Plan, scan: Scan, candidates: Sequence[tuple[Section, ...]]) ->
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
     missed = tuple(
-        f"{section.name}: {_needs_of_device(section, section.too_large_for)}; the processors do it"
-        for section in plan.sections
+        f"{title}: {_needs_of_device(section, section.too_large_for)}; the processors do it"
+        for section, title in zip(plan.sections, plan.titles, strict=True)
         if section.too_large_for is not None
     )
     return replace(plan, refusals=tuple(refusals), warnings=(*of_scan(plan.resolution.scan), *missed))

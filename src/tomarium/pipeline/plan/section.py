@@ -38,6 +38,9 @@ from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Step
 
+SPOOL: Final = "spool"
+"""Name of a section whose result is laid down for the next."""
+
 BATCH: Final = 16
 """Rows the compiled engines take at a time; lower slabs are not worth a worker of their own."""
 
@@ -156,6 +159,33 @@ class Section:
     def slabs(self) -> int:
         """How many slabs."""
         return len(self.cuts)
+
+
+def titles_of(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Name sections for who watches them run.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        Those of a plan, in the order they run.
+
+    Returns
+    -------
+    tuple of str
+        Its name alone where there is one; else "1/3 spool after correct_roll, cut by angle" or "2/2 reconstruct".
+    """
+    count = len(sections)
+    return tuple(
+        section.name if count == 1 else f"{number}/{count} {_leaves(section)}"
+        for number, section in enumerate(sections, 1)
+    )
+
+
+def _leaves(section: Section) -> str:
+    if section.name != SPOOL:
+        return section.name
+    what = f"after {section.items[-1].step.name}" if section.items else "of raw frames"
+    return f"{SPOOL} {what}, cut by {section.direction}"
 
 
 def size_of(cuts: Sequence[Cut]) -> int:
@@ -351,7 +381,7 @@ def _section(
     write = int(made_bytes * PYRAMID) if writes_volume else on_disk * (2 if last else 1)
     write += 0 if in_memory else laid_down
     return Section(
-        name=("reconstruct" if result.domain == "slice" else "correct") if last else "spool",
+        name=("reconstruct" if result.domain == "slice" else "correct") if last else SPOOL,
         direction=part.direction,
         items=part.items,
         source=source,

@@ -90,6 +90,22 @@ class Resolution:
         """The geometry that was used: the scan's, as the first step sees it."""
         return self.scan.geometry
 
+    @property
+    def axis_in_file(self) -> float | None:
+        """Column of the rotation axis as the scan's file counts, that of `geometry` before the views.
+
+        None where no axis is known, and where a view joins columns of several scans or views.
+        """
+        if self.geometry.axis_column is None or self.scan.recipe:
+            return None
+        column: float = self.geometry.axis_column.value
+        for item in reversed(self.items):
+            if isinstance(item.step, View):
+                if item.step.column_before is None:
+                    return None
+                column = item.step.column_before(item.plain, item.before, column)
+        return column
+
 
 @dataclass
 class _State:

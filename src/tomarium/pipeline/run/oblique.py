@@ -17,7 +17,7 @@ from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Answers, Resolution, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal
-from tomarium.pipeline.run.provenance import used_data
+from tomarium.pipeline.run.provenance import geometry_data
 from tomarium.pipeline.run.reconstruct import AnyScan, as_scan_of, as_volume
 from tomarium.pipeline.run.runner import Outcome, Progress, ask_probes, run, silent
 
@@ -109,7 +109,7 @@ def oblique_at(
 def _as_asked(outcome: Outcome, resolution: Resolution, answers: Answers) -> Outcome:
     """Tell where the values come from that a run was given frozen, and what the probes doubt."""
     told = {
-        "geometry": {field.name: used_data(field, value) for field, value in resolution.geometry.items()},
+        "geometry": geometry_data(resolution),
         "probes": answers,
         "warnings": list(
             dict.fromkeys([*of_result(resolution, answers, {}, 0), *outcome.provenance["warnings"]])

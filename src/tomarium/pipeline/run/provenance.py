@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -264,6 +265,26 @@ def demand_same_source(
             f"({before['sha256'][:12]}…); "
             f"give the original as SCAN, or run without --again"
         )
+
+
+def geometry_data(resolution: Resolution) -> dict[str, Any]:
+    """Write the geometry that was used, JSON-ready.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        Of the run.
+
+    Returns
+    -------
+    dict
+        Name of a field → `value`, `origin`, `source`; the axis with `column_in_file` too, where views moved it.
+    """
+    geometry = {field.name: used_data(field, value) for field, value in resolution.geometry.items()}
+    column = resolution.axis_in_file
+    if column is not None and not math.isclose(column, geometry["axis_column"]["value"]):
+        geometry["axis_column"] = {**geometry["axis_column"], "column_in_file": column}
+    return geometry
 
 
 def used_data(field: Any, value: Any) -> Any:

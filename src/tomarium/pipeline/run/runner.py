@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tomarium.array import processors, return_freed_memory
-from tomarium.errors import DeviceFull, Interrupted, StepFailed, StorageFull
+from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
@@ -33,12 +33,12 @@ from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     further_fingerprints,
+    geometry_data,
     given_by_user,
     motor_data,
     packages_of,
     plain,
     source_data,
-    used_data,
     versions,
 )
 from tomarium.pipeline.run.result_files import discard_if_empty, finish, finished_outcome, open_output
@@ -209,7 +209,7 @@ def run(
         raise StorageFull(
             f"{folder}: the disk is full; free some space, then: {_how_far(journal, work)}"
         ) from problem
-    except (StorageFull, DeviceFull) as problem:
+    except Interrupted as problem:
         raise type(problem)(f"{problem}; {_how_far(journal, work)}") from problem
     except StepFailed as problem:
         discard_if_empty(journal)
@@ -324,7 +324,7 @@ def _carry_out(work: _Work) -> Outcome:
         "slab_rows": chosen.slab_rows,
         "split": split_data(chosen),
         "output": chosen.output,
-        "geometry": {field.name: used_data(field, value) for field, value in resolution.geometry.items()},
+        "geometry": geometry_data(resolution),
         "motors": {key: motor_data(motor) for key, motor in resolution.geometry.motors.items()},
         "plan": plan_data(chosen),
         "probes": {key: answers[key] for key in answers},
@@ -462,7 +462,8 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
     total = len(cuts)
     if not todo:
         return
-    work.on_progress(section.name, total - len(todo), total)
+    title = work.plan.titles[number]
+    work.on_progress(title, total - len(todo), total)
     try:
         with wanted_while(task, work.demand_wanted):
             for result in work.mapper(task, todo, section.workers):
@@ -476,6 +477,6 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
                     "device": result.device,
                 }
                 journal.note_slab(number, result.index, plain(record))
-                work.on_progress(section.name, len(journal.done(number)), total)
+                work.on_progress(title, len(journal.done(number)), total)
     finally:
         task.forget()

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 
 from tomarium.beamtime.live_file import NAME
 from tomarium.portal.identity import identify
-from tomarium.portal.live import asks_name, demand_member, live_folder
+from tomarium.portal.live import asks_name, demand_member, live_folder, state_now
 from tomarium.portal.live_view import LivePage, Remarks, live_page
 from tomarium.portal.page import Page
 from tomarium.portal.request_context import CurrentRequest
@@ -22,11 +22,13 @@ def content(
 ) -> LivePage:
     """Show how the watch of this portal goes: the last slices with their age, warnings, queue and failures."""
     demand_member(request_context)
+    folder = live_folder(request_context.request)
+    seen = state_now(folder)  # before the rest is read: what changes in between is told
     return live_page(
-        live_folder(request_context.request),
+        folder,
         time(),
         lambda file, version: request_context.link("live.picture", {"file": file}, {"v": version}),
-        events=request_context.link("live.events"),
+        events=request_context.link("live.events", query={"seen": seen}),
         remarks=Remarks(request_context.link("live.remark"), asks_name(request_context.reader)),
         day=day,
         hold=hold,

@@ -10,7 +10,7 @@ from fastapi import HTTPException, Query, Request
 
 from tomarium.catalogue.log_access import keeps_log, subjects_of_keeper, visible_names
 from tomarium.catalogue.log_book import entry_numbered
-from tomarium.catalogue.log_find import find_entries
+from tomarium.catalogue.log_find import find_entries, last_change
 from tomarium.errors import ParameterError
 from tomarium.portal.identity import identify
 from tomarium.portal.log_shown import About, ShownEntry, about, shown_entries
@@ -90,6 +90,7 @@ def content(
     texts = {name: request.query_params.get(name, "") for name in ("q", "who", "by", "tag", "since", "until")}
     with request_context.catalogue.reading() as connection:
         reader = request_context.reader
+        seen = last_change(connection, reader, filters)
         try:
             stored, beyond = find_entries(connection, reader, filters, after=after, limit=SHOWN)
         except ParameterError as problem:
@@ -117,7 +118,7 @@ def content(
             (words, request_context.link(name, query=query))
             for words, name in (("Markdown", "log.markdown"), ("RO-Crate (zip)", "log.crate"))
         ),
-        events="" if after else request_context.link("log.events", query=query),
+        events="" if after else request_context.link("log.events", query={**query, "seen": seen}),
         unfolded=request_context.link("logbook", query={**query, "fold": "no"}) if fold == "yes" else "",
         tags=tuple(sorted({tag for entry in entries for tag in entry.tags})),
     )

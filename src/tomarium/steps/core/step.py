@@ -210,6 +210,8 @@ class View:
         Other names it is known by.
     gives : Domain or None
         What the numbers of the made scan are; None where they are those of the scan.
+    column_before : callable or None
+        `(values, layout before, column of the made scan) -> column of the scan`; None where columns are of several.
     """
 
     name: str
@@ -218,6 +220,7 @@ class View:
     example: Example = Example()
     aliases: tuple[str, ...] = ()
     gives: Domain | None = None
+    column_before: Callable[[Values, Layout, float], float] | None = None
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -426,12 +429,13 @@ def view(
     example: Example = Example(),
     aliases: tuple[str, ...] = (),
     gives: Domain | None = None,
+    column_before: Callable[[Values, Layout, float], float] | None = None,
 ) -> Callable[[Callable[..., Scan]], View]:
     """Make a view of a function.
 
     Parameters
     ----------
-    place, example, aliases, gives
+    place, example, aliases, gives, column_before
         See `View`.
 
     Returns
@@ -439,7 +443,7 @@ def view(
     callable
         Decorator that turns the function into a `View`.
     """
-    return lambda function: View(function.__name__, function, place, example, aliases, gives)
+    return lambda function: View(function.__name__, function, place, example, aliases, gives, column_before)
 
 
 def probe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import ParameterError
-from tomarium.model import Geometry, Scan, Value
+from tomarium.model import Geometry, Layout, Scan, Value
 from tomarium.model.geometry import PER_VIEW
 from tomarium.model.scan import Reference
 from tomarium.steps.core.parameter import Count
@@ -21,7 +22,17 @@ WIDEST_DEG: Final = 15.0
 """Views further apart than this are no neighbours, and their mean would be of nothing."""
 
 
-@view(place=2, example=Example({"rows": 2, "columns": 2, "angles": 2}), aliases=("binning",))
+def _column_before(values: Mapping[str, Any], _: Layout, column: float) -> float:
+    """Tell which column of the scan is a column of the binned one."""
+    return float((column + 0.5) * values["columns"] - 0.5)
+
+
+@view(
+    place=2,
+    example=Example({"rows": 2, "columns": 2, "angles": 2}),
+    aliases=("binning",),
+    column_before=_column_before,
+)
 def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -> Scan:
     """Average neighbouring detector rows, columns and views.
 

@@ -19,7 +19,7 @@ from tomarium.steps.views.frames import ConcatenatedFrames
 from tomarium.steps.views.stitch import demand_same_aspect
 
 
-@view(place=0, aliases=("append_scans",))
+@view(place=0, aliases=("append_scans",), column_before=lambda values, before, column: column)
 def concatenate(scan: Scan, *, scans: str = "") -> Scan:
     """Put the projections of other files behind those of the scan, as of one scan that was written in parts.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from tomarium.errors import ParameterError
-from tomarium.model import Scan, Value
+from tomarium.model import Layout, Scan, Value
 from tomarium.model.scan import Reference
 from tomarium.steps.core.parameter import Range
 from tomarium.steps.core.step import Example, view
@@ -17,7 +18,21 @@ from tomarium.steps.views.frames import CroppedFrames
 _AT_MIDDLE_ROW: Final = ("motor_along_z", "motor_sign_along_z")
 
 
-@view(place=0, example=Example({"rows": "2:10", "columns": "8:56"}), aliases=("roi", "crop_frames"))
+def _column_before(values: Mapping[str, Any], before: Layout, column: float) -> float:
+    """Tell which column of the scan, at its middle row, is a column of the cropped one at its own."""
+    _, height, width = before.shape
+    rows, columns = (
+        _ends_of(values[name], length) for name, length in (("rows", height), ("columns", width))
+    )
+    return float(column + columns.start) - _moved_by_roll(rows, height, before.geometry.axis_roll_deg)
+
+
+@view(
+    place=0,
+    example=Example({"rows": "2:10", "columns": "8:56"}),
+    aliases=("roi", "crop_frames"),
+    column_before=_column_before,
+)
 def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
     """Crop detector rows and columns of projections, flats and darks.
 
@@ -56,12 +71,9 @@ def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
     if axis is not None and kept_columns.start:
         moved = f"{axis.source}, from the crop's first column on"
         axis = Value(axis.value - kept_columns.start, axis.origin, moved)
-    if (
-        axis is not None and roll is not None and roll.value
-    ):  # told at the middle row, which is another one now
-        lower = (kept_rows.start + kept_rows.stop - height) / 2
+    if axis is not None and roll is not None and roll.value:
         moved = f"{axis.source}, at the middle row of the crop"
-        axis = Value(axis.value + lower * math.tan(math.radians(roll.value)), axis.origin, moved)
+        axis = Value(axis.value + _moved_by_roll(kept_rows, height, roll), axis.origin, moved)
     # The position of a motor along z holds at the middle row, which is another one now.
     same_middle = kept_rows.start + kept_rows.stop == height
     metadata = {
@@ -101,12 +113,23 @@ def part_of(text: str, length: int, unit: str, scan: Scan) -> slice:
     ParameterError
         It holds none of them, or more than there are.
     """
-    first, _, last = text.partition(":")
-    ends = [int(end) if end else None for end in (first, last)]
-    start, stop, _ = slice(*ends).indices(length)
-    if start >= stop or any(end is not None and not -length <= end <= length for end in ends):
+    ends = [int(end) if end else None for end in text.partition(":")[::2]]
+    part = _ends_of(text, length)
+    if part.start >= part.stop or any(end is not None and not -length <= end <= length for end in ends):
         raise ParameterError(
             f"{scan.path}: {unit} {text} were asked for, but the frames have the {unit} 0:{length}; give A:B with "
             f"0 <= A < B <= {length}"
         )
+    return part
+
+
+def _ends_of(text: str, length: int) -> slice:
+    """Read a range "A:B" of so many, negative numbers from the end, as a slice with both its ends."""
+    start, stop, _ = slice(*(int(end) if end else None for end in text.partition(":")[::2])).indices(length)
     return slice(start, stop)
+
+
+def _moved_by_roll(rows: slice, height: int, roll: Value[float] | None) -> float:
+    """Tell how far the axis lies aside at the middle of some rows, where it is told at the middle of all."""
+    lower = (rows.start + rows.stop - height) / 2
+    return 0.0 if roll is None else lower * math.tan(math.radians(roll.value))

@@ -22,7 +22,12 @@ ROWS: Final = 8
 _SEEN: Final[WeakKeyDictionary[object, tuple[float, NDArray[np.bool_]]]] = WeakKeyDictionary()
 
 
-@view(place=1, example=Example({"excess": 0.5}), aliases=("utopec", "y", "utopec.py"))
+@view(
+    place=1,
+    example=Example({"excess": 0.5}),
+    aliases=("utopec", "y", "utopec.py"),
+    column_before=lambda values, before, column: column,
+)
 def remove_blocked_views(scan: Scan, *, excess: Positive = 0.3) -> Scan:
     """Leave out projections that are partly blocked, by the columns of a press or a holder, with their angles.
 

@@ -15,7 +15,12 @@ from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import ChosenFrames
 
 
-@view(place=1, example=Example({"drop": "3,10:12"}), aliases=("drop_views", "keep_views"))
+@view(
+    place=1,
+    example=Example({"drop": "3,10:12"}),
+    aliases=("drop_views", "keep_views"),
+    column_before=lambda values, before, column: column,
+)
 def select_views(scan: Scan, *, keep: Ranges = "", drop: Ranges = "") -> Scan:
     """Keep some projections, or drop some.
 
@@ -51,7 +56,12 @@ def select_views(scan: Scan, *, keep: Ranges = "", drop: Ranges = "") -> Scan:
     return chosen(scan, numbers_kept)
 
 
-@view(place=1, example=Example({"views": 30, "step": 10, "number": 1}), aliases=("sliding_window",))
+@view(
+    place=1,
+    example=Example({"views": 30, "step": 10, "number": 1}),
+    aliases=("sliding_window",),
+    column_before=lambda values, before, column: column,
+)
 def window(scan: Scan, *, views: Count = 1, step: Count = 1, number: Index = 0) -> Scan:
     """Take one window of a series: `views` projections, from projection `number` · `step` on.
 
