@@ -14,9 +14,11 @@ from tomarium.beamtime.copy_ledger import STATES as COPY_STATES
 from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
 from tomarium.beamtime.work_jobs import STAGES
 from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
+from tomarium.catalogue import ranges, specimen_space
+from tomarium.catalogue.companions import LABEL as OF_COMPANIONS
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.entity_records import BEHIND, HIDDEN
-from tomarium.catalogue.facets import FACETS, HOLDS, NO_LICENCE
+from tomarium.catalogue.facets import ACCESS_WORDS, FACETS, HOLDS, NO_LICENCE
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
 from tomarium.catalogue.model_request import LABELS as OF_MODELS
@@ -153,6 +155,14 @@ OF_ADVICE = (
 OF_REFUSALS = tuple(words for name, words in vars(refusals).items() if name[0].isupper() and name.isupper())
 """What is said to a reader whom something is refused."""
 
+OF_CATALOGUE = (
+    *(ranges.UNCLEAR, ranges.NO_FACET, ranges.NO_FACET_BUT, ranges.NO_BOUND, ranges.NO_BOUND_AFTER),
+    *(ranges.REVERSED, ranges.NOT_FINITE, ranges.NO_UNIT, OF_COMPANIONS),
+    *(specimen_space.VOXELS_UNKNOWN, specimen_space.PIXELS_UNKNOWN, specimen_space.NO_IMAGE),
+    specimen_space.FOLDER_AWAY,
+)
+"""What the catalogue says of ranges, of images without a place, and of images beside a record."""
+
 OF_HDF5 = ("group", "dataset", "soft link", "external link")
 """Kinds of what an HDF5 file holds."""
 
@@ -245,7 +255,7 @@ def given() -> Iterator[str]:
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
     yield from (*OF_MODELS.values(), *OF_BODIES, *COPY_STATES)
-    yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE, *LINK_KINDS.values())
+    yield from (*FACETS.values(), *HOLDS.values(), *ACCESS_WORDS.values(), NO_LICENCE, *LINK_KINDS.values())
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
     yield from SCOPES.values()
@@ -292,6 +302,7 @@ def given() -> Iterator[str]:
         *OF_ADVICE,
         *OF_HDF5,
         *OF_REFUSALS,
+        *OF_CATALOGUE,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chromium import wait_until, width
+from chromium import late, wait_until, width
 from tomarium.beamtime.live_file import PICTURES, moment
 from tomarium.portal.live_server import create_live_app
 from tomarium.viewers.picture import png
@@ -82,7 +82,7 @@ def live(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     import uvicorn
 
     heard = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_live_app(tmp_path), log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(late(create_live_app(tmp_path)), log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [heard]}, daemon=True)
     thread.start()

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from postgresql_server import Databases, Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Page, Reader, open_catalogue, queries, search, sqlite
 from tomarium.catalogue.cursor import Cursor, read_cursor
-from tomarium.catalogue.facets import CATALOGUE, FACETS, HERE, facets_of
+from tomarium.catalogue.facets import ACCESS, CATALOGUE, EMBARGO, FACETS, HERE, OPEN, facets_of
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.ranges import Range, key_of, read_range, split_range
@@ -30,6 +30,7 @@ from tomarium.model.publication import Publication
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 PUBLIC = Publication(START, "", START)
+SHUT = replace(PUBLIC, open_from=datetime(2200, 1, 1, tzinfo=UTC))
 ANN = Reader("ann", "member")
 READERS = (Reader(), ANN, Reader("bob", "member", teams=()), LOCAL_OWNER)
 
@@ -53,7 +54,7 @@ def made(number: int, draw: random.Random) -> tuple[Record, str]:
         licence=draw.choice(("CC0-1.0", "CC-BY-4.0", "")),
         parameters=parameters,
         techniques=tuple(draw.sample(("PaNET01207", "PaNET01152"), draw.randrange(3))),
-        publication=PUBLIC if public else None,
+        publication=draw.choice((PUBLIC, PUBLIC, SHUT)) if public else None,
     )
     return record, draw.choice(("ann", "bob"))
 
@@ -89,6 +90,8 @@ def values_of(record: Record, name: str) -> set[str]:
         return {"published" if record.publication else "draft"}
     if name == CATALOGUE:
         return {HERE}
+    if name == ACCESS:
+        return {EMBARGO if record.publication == SHUT else OPEN} if record.publication else set()
     return {value for facet, value in facets_of(record) if facet == name}
 
 
@@ -138,6 +141,8 @@ ANY_FILTERS = st.dictionaries(
                 "draft",
                 "published",
                 "none",
+                OPEN,
+                EMBARGO,
                 HERE,
             ]
         ),
@@ -293,6 +298,8 @@ def test_a_changed_record_is_found_by_its_new_words_and_numbers_only(small: Cata
         ("energy_kev", ">=20 keV", Range("energy_kev", low=20.0)),
         ("energy_kev", ">20000 eV", Range("energy_kev", low=20.0, with_low=False)),
         ("pixel_m", "0.5..1 um", Range("pixel_m", 0.5e-6, 1e-6)),
+        ("pixel_m", "0.5..<1 um", Range("pixel_m", 0.5e-6, 1e-6, with_high=False)),
+        ("pixel_m", "..< 1um", Range("pixel_m", high=1e-6, with_high=False)),
         ("pixel_m", "500nm..1um", Range("pixel_m", 0.5e-6, 1e-6)),
         ("pixel_m", "..1um", Range("pixel_m", high=1e-6)),
         ("pixel_m", "1 um..", Range("pixel_m", low=1e-6)),
@@ -329,6 +336,9 @@ def test_a_number_alone_means_itself() -> None:
         "<nan um",
         "<1e999 um",
         "<<1um",
+        "1..<um",
+        "1um..<",
+        "..<",
     ],
 )
 def test_what_is_no_range_is_refused_with_what_to_write(words: str) -> None:

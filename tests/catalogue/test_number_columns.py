@@ -64,6 +64,8 @@ FILTERS = (
     {"instrument": "ID16"},
     {"state": "draft"},
     {"catalogue": "here"},
+    {"access": "embargo"},
+    {"access": ("open", "none"), "instrument": "ID19"},
     {"year": ("2020", "2021"), "state": "published"},
 )
 
@@ -148,7 +150,7 @@ def test_answers_are_those_of_the_database(catalogue: Catalogue, monkeypatch: py
     monkeypatch.setattr("tomarium.catalogue.reader.present", lambda: NOW)
     draw = random.Random(1)
     asked = [
-        {"reader": reader, "ranges": ranges, "filters": filters, "facets": draw.random() < 0.5,
+        {"reader": reader, "ranges": ranges, "filters": filters, "facets": draw.random() < 0.5, "spread": True,
          "limit": draw.choice((20, 1000)), "elsewhere": draw.random() < 0.5}
         for reader, ranges, filters in draw.sample(list(itertools.product(READERS, RANGES, FILTERS)), 14)
     ]  # fmt: skip
@@ -183,7 +185,7 @@ def test_words_and_facets_are_answered_as_by_the_database(
     monkeypatch.setattr("tomarium.catalogue.postgresql_texts._PARTS", 2)
     draw, words = random.Random(3), ("r", "r1", "r12 ", "r", "r1 r", "unicorn")
     asked = [
-        {"reader": reader, "words": draw.choice(words), "filters": filters, "facets": True,
+        {"reader": reader, "words": draw.choice(words), "filters": filters, "facets": True, "spread": True,
          "ranges": draw.choice(({}, {}, RANGES[0])), "sort": draw.choice(("relevance", "relevance", "newest")),
          "limit": draw.choice((12, 50)), "elsewhere": draw.random() < 0.5}
         for reader, filters in draw.sample(list(itertools.product(READERS, FILTERS)), 10)
@@ -224,9 +226,9 @@ def test_an_embargo_ends_by_itself(kept: Catalogue, monkeypatch: pytest.MonkeyPa
     for moment in (NOW, NOW + 1001, NOW + 5001):
         monkeypatch.setattr("tomarium.catalogue.reader.present", lambda moment=moment: moment)
         assert is_held(kept)
-        page = search(kept, Reader(), ranges={"pixel": ">0um"}, facets=True)
+        page = search(kept, Reader(), ranges={"pixel": ">0um"}, facets=True, spread=True)
         opened = number_columns._OF_ENGINES.pop(kept.engine)
-        assert page == search(kept, Reader(), ranges={"pixel": ">0um"}, facets=True)
+        assert page == search(kept, Reader(), ranges={"pixel": ">0um"}, facets=True, spread=True)
         number_columns._OF_ENGINES[kept.engine] = opened
         totals_at[moment] = page.total
     assert len(set(totals_at.values())) == 3
@@ -258,7 +260,7 @@ def test_what_is_written_is_found_at_once(kept: Catalogue, at: Path | str) -> No
 
     def answers() -> list[Page]:
         return [
-            search(kept, reader, ranges=ranges, limit=1000, facets=True)
+            search(kept, reader, ranges=ranges, limit=1000, facets=True, spread=True)
             for reader, ranges in zip((READERS[0], READERS[2], LOCAL_OWNER), RANGES, strict=False)
         ]
 

@@ -23,10 +23,40 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_lost_in_a_callback_stops_at_the_next_slab() -> None:
-    for name in ("INT", "TERM"):
+    for name in ("INT", "TERM", "HUP"):
         assert hasattr(signal, f"SIG{name}")
         done = subprocess.run(
             [sys.executable, "-c", LOST.format(name)], capture_output=True, text=True, check=False
         )
         assert done.stdout.split("\n")[:2] == ["went on", "stopped"], done.stderr
         assert "Traceback" not in done.stderr
+
+
+AT_ITS_END = """
+import os, signal, threading
+from tomarium import cli
+def work():
+    threading.main_thread().join()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    print("done", flush=True)
+def execute(arguments):
+    threading.Thread(target=work).start()
+    return 3
+cli.execute = execute
+cli.main([])
+"""
+
+
+def test_a_command_at_its_end_waits_for_what_is_in_work_however_often_it_is_asked_to_stop() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_ITS_END], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "done\n", "")
+
+
+def test_nohup_is_left_in_force() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from tomarium.cli import interrupts;"
+        "interrupts.install(); signal.raise_signal(signal.SIGHUP); print('goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "goes on\n"

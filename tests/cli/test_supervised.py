@@ -33,7 +33,7 @@ if "batch" in sys.argv and "TOMARIUM_SUPERVISOR" in os.environ:
             os.kill(os.getpid(), signal.SIGSEGV)
         if row.name == "z_waits":
             Path(os.environ["PLACE"]).write_text(str(os.getpid()))
-            time.sleep(60)
+            time.sleep(3600)
         return make(how, row, *more)
     def open_or_crash(path, **given):
         if Path(path).stem == "c_open":
@@ -117,14 +117,16 @@ def test_the_process_that_works_ends_with_its_parent(spool: Path) -> None:
     place = spool.parent / "place"
     parent = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 240
-        while not (place.exists() and place.read_text()) and time.monotonic() < end:
+        end = time.monotonic() + 600
+        while not (place.exists() and place.read_text()):
+            assert parent.poll() is None, f"the batch ended with {parent.returncode}"
+            assert time.monotonic() < end, "the batch came to no scan within ten minutes"
             time.sleep(0.05)
         child = int(place.read_text())
     finally:
         parent.send_signal(signal.SIGKILL)
-        parent.wait(10)
-    end = time.monotonic() + 60
+        parent.wait(120)
+    end = time.monotonic() + 600
     while _runs(child) and time.monotonic() < end:
         time.sleep(0.05)
     assert not _runs(child)

@@ -18,7 +18,7 @@ from contracts.test_executors import EVERY
 from contracts.test_steps import SAME, make_scan
 from tomarium.errors import EngineUnavailable, Interrupted, ParameterError
 from tomarium.executors import find_executor
-from tomarium.executors.dask import RETRIES
+from tomarium.executors.dask_clusters import RETRIES
 from tomarium.executors.executor import Executor
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
@@ -62,9 +62,10 @@ def cluster() -> Iterator[str]:
 
 
 @pytest.fixture
-def standing(executor: Executor, request: pytest.FixtureRequest) -> Executor:
+def standing(executor: Executor, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Executor:
     """Give the executor, with work that is begun already where it can have such, and few processes where not."""
     if executor.name == "dask":
+        monkeypatch.setattr("tomarium.executors.dask.ANSWERS_WITHIN_S", 240.0)
         return find_executor(f"dask:{request.getfixturevalue('cluster')}")
     return find_executor(f"{executor.name}:tasks=2")
 
@@ -203,8 +204,19 @@ def test_a_task_that_is_cancelled_loses_nothing(standing: Executor, scan: Scan, 
     np.testing.assert_array_equal(*volumes)
 
 
+@pytest.mark.parametrize("executor", ["slurm"], indirect=True)
+def test_sbatch_takes_names_and_words_with_spaces_and_quotation_marks(
+    executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / """it's a "night" #3 at 100%j $HOME"""
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    told = find_executor("""slurm:sbatch='--comment="two words" -J "a job"'""")
+    assert sorted(told.map(Square(tmp_path), range(3), 1)) == [0, 1, 4]
+
+
 def test_an_address_where_nobody_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tomarium.executors.dask.ANSWERS_WITHIN_S", 1.0)
+    monkeypatch.setattr("tomarium.executors.dask_clusters.ANSWERS_WITHIN_S", 1.0)
     with pytest.raises(EngineUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(find_executor("dask:tcp://127.0.0.1:9").map(str, [1], 1))
     with pytest.raises(ParameterError, match="threads takes no argument"):

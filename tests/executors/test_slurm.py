@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shlex
 import stat
 import subprocess
 import time
@@ -165,11 +166,16 @@ def test_a_script_asks_for_what_the_plan_and_the_user_say(tmp_path: Path) -> Non
     folder = tmp_path / "a folder's 100%"
     needs = Needs("reconstruct", 8, 3 << 30, 20.0)
     text = write_script(
-        folder, 2, [[1, 2, 3], [4, 5]], needs, Options(partition="long", sbatch=("--nice=5",))
+        folder,
+        2,
+        [[1, 2, 3], [4, 5]],
+        needs,
+        read_options("partition=long,sbatch='--nice=5 --comment=\"a b\"'"),
     )
     asked = [line.removeprefix("#SBATCH --") for line in text.splitlines() if line.startswith("#SBATCH")]
-    assert {"array=0-1", "cpus-per-task=8", "mem=3072M", "partition=long", "time=14", "nice=5"} <= set(asked)
-    assert f'output="{str(folder).replace("%", "%%")}/log/2-%a.txt"' in asked
+    assert {"array=0-1", "cpus-per-task=8", "mem=3072M", "partition=long", "time=14"} <= set(asked)
+    assert "nice=5 --comment='a b'" in asked
+    assert f"output={shlex.quote(str(folder).replace('%', '%%') + '/log/2-%a.txt')}" in asked
     for option, line in (
         ("memory=1 GiB", "mem=1024M"),
         ("cpus=4", "cpus-per-task=4"),

@@ -69,6 +69,25 @@ def test_writes_what_others_call_valid_and_reads_it_back(tmp_path: Path) -> None
     assert not (path / ".partial").exists()
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_a_killed_process_was_writing_is_not_in_the_finished_volume(
+    tmp_path: Path, version: str
+) -> None:
+    writer = begin(tmp_path / "v.zarr", version=version)
+    fill(writer)
+    left = [
+        file.with_name(f"{file.name}.4711-1.partial")
+        for level in ("0", "1")
+        for file in list((tmp_path / "v.zarr" / level).rglob("0"))
+        if file.is_file()
+    ]
+    assert left
+    for file in left:
+        file.write_bytes(b"half of it")
+    writer.finish()
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 def test_version_0_4_is_the_same_volume_for_older_programs(tmp_path: Path) -> None:
     for version in ("0.4", "0.5"):
         writer = begin(tmp_path / version, origin_m=(1e-3, 2e-3, 3e-3), version=version)

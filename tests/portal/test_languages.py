@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from lxml import html
 from app_client import TestClient
 from marked_words import given, marked, plurals
 from tomarium.catalogue import Catalogue
-from tomarium.model.sentence import Sentence, joined
+from tomarium.model.sentence import Day, Sentence, joined
 from tomarium.portal.app import create_app
 from tomarium.portal.languages import (
     ENGLISH,
@@ -189,3 +190,42 @@ def test_days_and_numbers() -> None:
     assert (
         translations("de").ungettext("%(number)s record", "%(number)s records", 0) == "%(number)s Datensätze"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/de/records?pixel=2um..1um", "Pixelgröße an der Probe: &#39;2um..1um&#39; ist nicht zu verstehen"),
+        ("/fr/records?pixel=<1", "son unité manque"),
+        ("/de/records?colour=red", "weder eine Facette noch ein Zahlenparameter"),
+        ("/fr/records?sort=oldest", "sort : ce doit être"),
+        ("/de/records?limit=9999", "limit: es darf höchstens 200 sein. Ändern Sie es in der Adresse."),
+        ("/fr/records?offset=x", "offset : ce doit être un nombre entier"),
+    ],
+)
+def test_what_is_refused_is_told_in_the_language(client: TestClient, address: str, told: str) -> None:
+    answer = client.get(address, headers={"Accept": "text/html"})
+    assert answer.status_code == 400
+    assert told in answer.text
+
+
+def test_the_day_in_a_sentence_is_written_in_the_language() -> None:
+    when = datetime(2027, 6, 1, tzinfo=UTC)
+    told = Sentence("Its files open on %(day)s.", day=Day(when))
+    assert told == "Its files open on 1 June 2027."
+    assert "1 juin 2027" in translate(told, "fr")
+    assert "1. Juni 2027" in translate(told, "de")
+
+
+def test_numbers_of_parameters_are_written_in_the_language(client: TestClient) -> None:
+    told = {
+        language: html.fromstring(client.get(f"{language}/records/tooth").text).xpath(
+            "string(//dl[@class='facts']//dd[contains(., 'µm')])"
+        )
+        for language in ("", "/fr", "/de")
+    }
+    assert {language: text.split()[0] for language, text in told.items()} == {
+        "": "0.65",
+        "/fr": "0,65",
+        "/de": "0,65",
+    }

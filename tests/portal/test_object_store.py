@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,13 +110,20 @@ def here(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Cat
 def there(
     tmp_path_factory: pytest.TempPathFactory, here: Catalogue, folder: Path, s3: S3Server
 ) -> Iterator[Catalogue]:
-    """A catalogue whose record was moved to S3; its old copy is gone."""
-    copy = tmp_path_factory.mktemp("copy") / "tooth"
+    """A catalogue whose record was moved to S3; its old copy is gone. What a test changes of it, it puts back."""
+    with _moved(tmp_path_factory.mktemp("there"), folder, HOME) as catalogue:
+        yield catalogue
+
+
+@contextmanager
+def _moved(home: Path, folder: Path, address: str) -> Iterator[Catalogue]:
+    """Make a catalogue whose record, a copy of a folder, was moved to S3."""
+    copy = home / "copy" / "tooth"
     shutil.copytree(folder, copy)
-    with open_catalogue(tmp_path_factory.mktemp("there") / "catalogue.sqlite") as catalogue:
+    with open_catalogue(home / "catalogue.sqlite") as catalogue:
         ingest(catalogue, copy)
-        add_store(catalogue, LOCAL_OWNER, place_at(HOME))
-        done = move(catalogue, LOCAL_OWNER, "tooth", place_at(HOME), remove=True)
+        add_store(catalogue, LOCAL_OWNER, place_at(address))
+        done = move(catalogue, LOCAL_OWNER, "tooth", place_at(address), remove=True)
         assert done.removed
         assert not copy.exists()
         assert done.copied == done.files - 1
@@ -212,7 +220,7 @@ def test_life_changes_the_crate_in_s3(there: Catalogue, clients: tuple[TestClien
 
 def test_index_is_made_again_from_the_bucket(there: Catalogue, s3: S3Server, tmp_path: Path) -> None:
     with open_catalogue(tmp_path / "new.sqlite") as new:
-        made = rebuild(new, [place_at("s3://tomograms")])
+        made = rebuild(new, [place_at("s3://tomograms/some")])
         assert made.ids == ("tooth",)
         assert not made.problems
         assert [one.address for one in list_stores(new)] == [HOME]
@@ -458,17 +466,19 @@ def test_a_new_version_in_s3(s3: S3Server, make_volume: Callable[..., Path], tmp
         assert client.get("/records/one.json").json()["related"][0]["identifier"] == "two"
 
 
-def test_patches_for_learning_are_written_into_s3(there: Catalogue) -> None:
+def test_patches_for_learning_are_written_into_s3(
+    s3: S3Server, here: Catalogue, folder: Path, tmp_path: Path
+) -> None:
     from arro3.io import read_parquet
 
-    assert record_patches.write_record_patches(there, LOCAL_OWNER, "tooth") == ""
-    with there.reading() as connection:
-        place = queries.folder_of(connection, "tooth")
-    assert isinstance(place, ObjectPath)
-    told = patch_file_of(read_record(place))
-    assert told is not None
-    assert (
-        sum(told.counts.values()) == read_parquet(place.joinpath(PATCHES).open("rb")).read_all().num_rows > 0
-    )
-    assert check_in_store(there, "tooth") == ()
-    assert record_patches.write_record_patches(there, LOCAL_OWNER, "tooth") is None
+    with _moved(tmp_path, folder, "s3://tomograms/patches") as own:
+        assert record_patches.write_record_patches(own, LOCAL_OWNER, "tooth") == ""
+        with own.reading() as connection:
+            place = queries.folder_of(connection, "tooth")
+        assert isinstance(place, ObjectPath)
+        told = patch_file_of(read_record(place))
+        assert told is not None
+        rows = read_parquet(place.joinpath(PATCHES).open("rb")).read_all().num_rows
+        assert sum(told.counts.values()) == rows > 0
+        assert check_in_store(own, "tooth") == ()
+        assert record_patches.write_record_patches(own, LOCAL_OWNER, "tooth") is None

@@ -212,3 +212,40 @@ def test_the_other_order_is_a_link(client: TestClient) -> None:
     assert "the newest first" in page
     assert "Show the most relevant first" in page
     assert "Show the" not in client.get("/records").text
+
+
+def test_bars_beside_a_range_narrow_it(client: TestClient) -> None:
+    """Record n has a pixel of 0.1 (n + 1) µm; all else that is asked limits the bars, their own range does not."""
+    asked = "/records?q=bone&pixel=0.5..1um"
+    facts = client.get(f"{asked}&facets=1", headers={"Accept": "application/json"}).json()
+    [spread] = facts["spreads"]
+    assert (spread["name"], spread["unit"], spread["logarithmic"]) == ("pixel", "m", True)
+    assert (facts["total"], sum(bar["count"] for bar in spread["bars"])) == (3, 30)
+    for bar in spread["bars"]:
+        found = client.get(bar["address"], headers={"Accept": "application/json"}).json()
+        assert found["total"] == bar["count"]
+        assert found["q"] == "bone"
+        assert bar["chosen"] == (bar["low"] <= 1e-6 and bar["high"] > 0.5e-6)
+    page = html.fromstring(client.get(asked).text)
+    [bars] = page.xpath("//ol[@class='bars']")
+    assert bars.get("aria-label") == "Pixel size of the records found"
+    told = [one.xpath("string(.//span[@class='hidden'])") for one in bars.xpath("li")]
+    assert told[:2] == ["0.2 µm to 0.3 µm: 1 record", "0.3 µm to 0.5 µm: 1 record"]
+    marks = [(one.get("aria-current"), one.get("class")) for one in bars.xpath("li/a")]
+    assert marks == [(None, "outside")] * 2 + [("true", None)] * 3 + [(None, "outside")] * 4
+    assert not page.xpath("//ol[@class='bars']//@style")
+    [chip] = page.xpath("//ul[@class='chips']//a[not(@class)]")
+    assert chip.text_content() == "Pixel size: 0.5 µm to 1 µm"
+    assert page.xpath("//input[@name='pixel']/@value") == ["0.5..1um"]
+    twice = html.fromstring(client.get("/records?pixel=>0.5um&pixel=<1um").text)
+    assert twice.xpath("//input[@name='pixel']/@value") == [">0.5um", "<1um"]
+    assert "1 µm bis 1,5 µm: 3 Datensätze" in client.get("/de/records?q=bone").text
+    assert client.get("/records.json").json()["spreads"] == []
+
+
+def test_cards_say_what_is_shown_in_three_dimensions(client: TestClient) -> None:
+    hits = client.get("/records.json?limit=60").json()["hits"]
+    assert [hit["id"] for hit in hits if hit["mesh"]] == ["r40", "r20", "r0"]
+    cards = html.fromstring(client.get("/records?limit=60").text).xpath("//li[@class='card']")
+    badged = [card for card in cards if "3-D" in card.xpath(".//span[@class='badge']/text()")]
+    assert [card.xpath("string(.//*[@class='number'])") for card in badged] == ["r40", "r20", "r0"]

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Transaction, select
 
-from tomarium.catalogue.facets import CATALOGUE, FACETS, HERE, Filters
+from tomarium.catalogue.facets import ACCESS, CATALOGUE, EMBARGO, FACETS, HERE, OPEN, Filters
 from tomarium.catalogue.reader import HARVESTED
 from tomarium.catalogue.tables import facet_sets
 
 CHOICES: Final = 50  # of one facet
+JOINT: Final = "+"
+"""Stands between a state and an access that are told in one text."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class FacetCounts:
 
 @dataclass(frozen=True)
 class Groups:
-    """How many records have each set of facets and state; the three are as long as each other.
+    """How many records have each set of facets, state and access; these are as long as each other.
 
     Attributes
     ----------
@@ -66,6 +68,8 @@ class Groups:
         Number of a set of facets, and how many records have it.
     states : NDArray of str
         In which state they are.
+    access : NDArray of str, or None
+        Of each the value of the facet of that name, "" where it has none; None where it was not asked for.
     left : NDArray of int64, or None
         Numbers of all records that have what was chosen of all facets, in no order, where these were told with them.
     """
@@ -73,6 +77,7 @@ class Groups:
     sets: NDArray[np.int64]
     counts: NDArray[np.int64]
     states: NDArray[np.str_]
+    access: NDArray[np.str_] | None = None
     left: NDArray[np.int64] | None = None
 
     @property
@@ -82,7 +87,7 @@ class Groups:
 
     @classmethod
     def read(cls, lines: Iterable[tuple[str, str]]) -> Groups:
-        """Read states, each with a line "set,count,set,count …"."""
+        """Read states, each with a line "set,count,set,count …"; a state may be told with its access: `JOINT`."""
         return cls._of([(state, read_numbers(line).reshape(-1, 2)) for state, line in lines])
 
     @classmethod
@@ -100,8 +105,12 @@ class Groups:
     @classmethod
     def _of(cls, read: Sequence[tuple[str, NDArray[np.int64]]]) -> Groups:
         pairs = np.concatenate([np.zeros((0, 2), np.int64), *(pair for _, pair in read)])
-        states = np.repeat([state for state, _ in read], [len(pair) for _, pair in read])
-        return cls(pairs[:, 0], pairs[:, 1], states.astype(np.str_))
+        sizes = [len(pair) for _, pair in read]
+        told = [state.partition(JOINT) for state, _ in read]
+        states = np.repeat([state for state, _, _ in told], sizes).astype(np.str_)
+        access = np.repeat([access for _, _, access in told], sizes).astype(np.str_)
+        by_access = all(joint for _, joint, _ in told)
+        return cls(pairs[:, 0], pairs[:, 1], states, access if by_access else None)
 
 
 def read_numbers(line: str) -> NDArray[np.int64]:
@@ -179,7 +188,7 @@ class FacetSets:
         arrays = self._arrays
         sets, counts, states = groups.sets, groups.counts, groups.states
         size = self._size(sets)
-        meets = self._meets(sets, states, filters)
+        meets = self._meets(sets, states, filters, groups.access)
         facets = []
         for name, label in FACETS.items():
             other_masks = [mask for facet, mask in meets.items() if facet != name]
@@ -187,6 +196,12 @@ class FacetSets:
             if name == "state":
                 counts_by_value = {
                     state: int(counts_met[states == state].sum()) for state in np.unique(states).tolist()
+                }
+            elif name == ACCESS:
+                if groups.access is None:
+                    continue
+                counts_by_value = {
+                    access: int(counts_met[groups.access == access].sum()) for access in (OPEN, EMBARGO)
                 }
             else:
                 counts_by_value = self._count(name, arrays[name], np.bincount(sets, counts_met, size))
@@ -215,11 +230,17 @@ class FacetSets:
         int
             How many there are.
         """
-        return int(groups.counts[self.meets(groups.sets, groups.states, filters)].sum())
+        return int(groups.counts[self.meets(groups.sets, groups.states, filters, groups.access)].sum())
 
-    def meets(self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters) -> NDArray[np.bool_]:
+    def meets(
+        self,
+        sets: NDArray[np.int64],
+        states: NDArray[np.str_],
+        filters: Filters,
+        access: NDArray[np.str_] | None = None,
+    ) -> NDArray[np.bool_]:
         """Tell which sets of facets, each with a state, have what was chosen of all facets."""
-        masks = self._meets(sets, states, filters).values()
+        masks = self._meets(sets, states, filters, access).values()
         met: NDArray[np.bool_] = np.logical_and.reduce([*masks, np.ones(len(sets), bool)])
         return met
 
@@ -230,15 +251,22 @@ class FacetSets:
         )
 
     def _meets(
-        self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters
+        self,
+        sets: NDArray[np.int64],
+        states: NDArray[np.str_],
+        filters: Filters,
+        access: NDArray[np.str_] | None,
     ) -> dict[str, NDArray[np.bool_]]:
         size = self._size(sets)
-        meets = {
-            name: np.isin(states, chosen)
-            if name == "state"
-            else self._meet(name, chosen, self._arrays[name], size)[sets]
-            for name, chosen in filters.items()
-        }
+        alone = {"state": states, ACCESS: access}  # of a record, rather than of its set of facets
+        meets = {}
+        for name, chosen in filters.items():
+            if name not in alone:
+                meets[name] = self._meet(name, chosen, self._arrays[name], size)[sets]
+                continue
+            values = alone[name]
+            assert values is not None, f"what is filtered by {name} is counted by it"
+            meets[name] = np.isin(values, chosen) & (values != "")
         if HERE in filters.get(CATALOGUE, ()):
             meets[CATALOGUE] = meets[CATALOGUE] | (states != HARVESTED)
         return meets

@@ -19,6 +19,7 @@ FACETS: Final[dict[str, str]] = {
     "facility": "Facility",
     "proposal": "Proposal",
     "taxon": "Taxon",
+    "access": "Access",
     "holds": "Holds",
     "licence": "Licence",
     "year": "Year",
@@ -29,6 +30,12 @@ CATALOGUE: Final = "catalogue"
 """Facet of what was harvested from other catalogues: the title of its source."""
 HERE: Final = "here"
 """Value of that facet for the records of this catalogue, which no set of facets has."""
+ACCESS: Final = "access"
+"""Facet of what is published: whether anybody may have its files at the moment of the question."""
+OPEN: Final = "open"
+EMBARGO: Final = "embargo"
+ACCESS_WORDS: Final[dict[str, str]] = {OPEN: "open now", EMBARGO: "under embargo"}
+"""Values of that facet → words for people; what is not published, or was withdrawn, has none."""
 NO_LICENCE: Final = "none stated"
 """Value of the facet "licence" for records of this catalogue that state none."""
 HOLDS: Final[dict[str, str]] = {
@@ -52,7 +59,7 @@ NO_FILTERS: Final[Filters] = MappingProxyType({})
 
 
 def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
-    """Tell the facets of a record but its state.
+    """Tell the facets of a record but its state and its access.
 
     Parameters
     ----------

@@ -7,7 +7,8 @@ range of few records; else the facets' index or the records themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -26,6 +27,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     or_,
     select,
@@ -34,24 +36,25 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion
-from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_named, dialect_of
-from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
-from tomarium.catalogue.facets import Filters
+from tomarium.catalogue.facet_counts import JOINT, Groups, read_numbers
+from tomarium.catalogue.facets import ACCESS, EMBARGO, OPEN, Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
-from tomarium.catalogue.memory_hits import MemoryHits, hits_in_memory
-from tomarium.catalogue.number_columns import columns_of
+from tomarium.catalogue.look_up import looked_up
+from tomarium.catalogue.number_columns import is_large
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
     STATES,
     Reader,
+    has_access,
     may_open,
     present,
 )
 from tomarium.catalogue.tables import LIVE, parameter_keys, records, stale_records, totals
+from tomarium.catalogue.tables import facets as facet_values
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
@@ -78,6 +81,7 @@ def make_question(
     *,
     elsewhere: bool = False,
     by_facets: bool = False,
+    spread: Collection[int] = (),
 ) -> Question:
     """Make a question, for which the size of each range is looked up.
 
@@ -98,7 +102,9 @@ def make_question(
     elsewhere : bool
         Whether what was harvested from other catalogues is found, too.
     by_facets : bool
-        Whether it is counted by facets: then what has the words is looked up in memory, too.
+        Whether it is counted by facets: then all that is found is looked up in memory, where that tells it.
+    spread : collection of int
+        Numbers of keys that are told in memory, too, if it tells them: see `spreads`.
 
     Returns
     -------
@@ -109,7 +115,12 @@ def make_question(
     asked_ranges = [(keys.get(bounds.key, -1), bounds) for bounds in ranges]
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
     bare = Question(reader, terms, filters, hides=hides, beside=beside, elsewhere=elsewhere)
-    memory_hits = None if terms and not by_facets else _looked_up(connection, bare, asked_ranges)
+    wanted = by_facets or ACCESS in filters or (ranges and not terms)
+    memory_hits = looked_up(connection, bare, asked_ranges, spread) if wanted else None
+    if memory_hits is None and by_facets:
+        # Where records are many and no more is asked than the totals tell, they would not be read for it.
+        is_read = ACCESS in filters or not bare.is_told_in_memory or not is_large(connection)
+        bare = replace(bare, by_access=is_read)
     narrow: list[tuple[int, Range]] = []
     wide: list[tuple[int, Range]] = []
     for index, key_and_range in enumerate(asked_ranges):
@@ -126,36 +137,9 @@ def make_question(
     return replace(asked_all, narrow=size <= _NARROW)
 
 
-def _looked_up(
-    connection: Connection, question: Question, ranges: Sequence[tuple[int, Range]]
-) -> MemoryHits | None:
-    """Look up in memory what words and ranges find, where that tells all that is asked."""
-    keys = {key for key, _ in ranges}
-    if not (keys or question.terms) or not question.asks_little or min(keys, default=0) < 0:
-        return None
-    columns = columns_of(connection, keys)
-    if columns is None:
-        return None
-    try:
-        visible_holders = tried(question.visible(totals.c), columns.seen)
-    except NotTried:
-        return None
-    meets_facets = (
-        sets_of(connection).meets(columns.facets, columns.states, question.filters)
-        if question.filters
-        else None
-    )
-    if not question.terms:
-        return hits_in_memory(columns, ranges, visible_holders, meets_facets)
-    dialect, at_most = dialect_of(connection), queries.RANKED_AT_MOST
-    numbers, is_whole = dialect.newest_with(connection, question.terms, None if ranges else at_most)
-    hits = hits_in_memory(
-        columns, ranges, visible_holders, meets_facets, with_words=numbers, is_whole=is_whole
-    )
-    if is_whole or len(hits.rows) > at_most:
-        return hits
-    numbers, _ = dialect.newest_with(connection, question.terms, None)
-    return hits_in_memory(columns, ranges, visible_holders, meets_facets, with_words=numbers)
+def _counted_at_most(question: Question) -> int:
+    """Tell how many records are counted: all where only facets are asked."""
+    return sys.maxsize - 1 if question.is_counted_whole else queries.RANKED_AT_MOST
 
 
 def count(connection: Connection, question: Question) -> int:
@@ -174,7 +158,7 @@ def count(connection: Connection, question: Question) -> int:
         With words or ranges at most 20 001, which means "more than 20 000".
     """
     if question.memory_hits is not None:
-        known = question.memory_hits.count(queries.RANKED_AT_MOST)
+        known = question.memory_hits.count(_counted_at_most(question))
         if known is not None:
             return known
     if question.is_totalled:
@@ -213,7 +197,7 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
         20 000 newest.
     """
     if question.memory_hits is not None:
-        return question.memory_hits.groups(queries.RANKED_AT_MOST)
+        return question.memory_hits.groups(_counted_at_most(question), with_left=bool(question.terms))
     has_many = False
     if question.terms and question.since is None and not (question.few or question.many):
         since, has_many = dialect_of(connection).newest_from(
@@ -228,8 +212,8 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
         # To list all that a common word finds is no use where it is not ranked.
         if source.of is not records.c and question.since is None and (question.narrow or not has_many):
             return _groups_and_left(connection, question, source)
-        rows = (
-            select(source.of.facets, source.of.state)
+        rows: Any = (
+            select(source.of.facets, _told(question, source.of).label("state"))
             .select_from(source.rows)
             .where(*source.conditions, question.seen(source.of, streamed=True))
             .order_by(source.number.desc())
@@ -239,15 +223,25 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
         newest = rows.limit(queries.RANKED_AT_MOST + 1).subquery()
         counted = Groups.count(_lines(connection, newest.c.state, cast(newest.c.facets, Text)))
         return counted, counted.total <= queries.RANKED_AT_MOST
-    of, number = (totals, func.sum(totals.c.total)) if question.is_totalled else (records, func.count())
+    of: Any = totals if question.is_totalled else records
+    number = func.sum(totals.c.total) if question.is_totalled else func.count()
     condition = question.visible(totals.c) if question.is_totalled else question.seen()
-    groups_found = (
-        select(of.c.facets, of.c.state, number.label("count"))
-        .where(condition)
-        .group_by(of.c.facets, of.c.state)
-    ).subquery()
+    rows = select(of.c.facets, _told(question, of.c).label("state"), number.label("count")).where(condition)
+    if question.by_access:
+        # Grouped one level up: an expression with values of its own is no column to group by.
+        each = select(of.c.facets, _told(question, of.c).label("state")).where(condition).subquery()
+        rows, of = select(each.c.facets, each.c.state, number.label("count")), each
+    groups_found = rows.group_by(of.c.facets, of.c.state).subquery()
     pair = cast(groups_found.c.facets, Text).concat(",").concat(cast(groups_found.c.count, Text))
     return Groups.read(_lines(connection, groups_found.c.state, pair)), True
+
+
+def _told(question: Question, of: Any) -> ColumnElement[str]:
+    """Tell the state of rows, with their access where it is counted by that."""
+    if not question.by_access:
+        return cast(of.state, Text)
+    access = case((has_access((OPEN,), of=of), OPEN), (has_access((EMBARGO,), of=of), EMBARGO), else_="")
+    return cast(of.state, Text).concat(JOINT).concat(access)
 
 
 def _lines(
@@ -458,9 +452,9 @@ def rows_at(connection: Connection, reader: Reader, places: Sequence[Place]) -> 
     -------
     dict of int to Row
         Number → columns of `record`; texts for the dialect's `description_of` and `words_of`; `open`: whether the
-        reader may have the files; `energy_kev`, None where none is told; and of what was harvested `source`, the title
-        of its catalogue, `fetched_utc`, `opens`, the day its files do, and `address` and `doi_there`, of its page and
-        its DOI at the source.
+        reader may have the files; `energy_kev`, None where none is told; `mesh`: whether it holds one; and of what was
+        harvested `source`, the title of its catalogue, `fetched_utc`, `opens`, the day its files do, and `address` and
+        `doi_there`, of its page and its DOI at the source.
     """
     statement = _rows_for(reader, connection.dialect.name)
     values = {"numbers": [place.number for place in places], "moment": present()}
@@ -470,10 +464,12 @@ def rows_at(connection: Connection, reader: Reader, places: Sequence[Place]) -> 
 @lru_cache(maxsize=256)
 def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
     """Write the question for a reader once: it takes as long as a page of SQLite's answer."""
+    mesh = select(facet_values.c.facets).where(facet_values.c.name == "holds", facet_values.c.value == "mesh")
     energy = select(parameter_keys.c.number).where(parameter_keys.c.key == "energy_kev").scalar_subquery()
     statement = (
         select(records, may_open(reader, bindparam("moment", type_=Float)).label("open"))
         .add_columns(dialect_named(dialect).number_beside(energy, records.c.number).label("energy_kev"))
+        .add_columns(exists(mesh.where(facet_values.c.facets == records.c.facets)).label("mesh"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
         .add_columns(harvested.c.item["doi"].as_string().label("doi_there"))

@@ -1,7 +1,7 @@
 """Numbers of parameters in a program's memory, a column for each that is asked for, beside what readers are judged by.
 
 A database looks at a page or two for each of ten thousand records that a range finds, to tell who may see them. A
-program that goes on, as the portal does, keeps of each record 12 bytes, and 9 for each of the last few parameters that
+program that goes on, as the portal does, keeps of each record 21 bytes, and 9 for each of the last few parameters that
 were asked for. A column is read by another thread when it is asked for first; the database answers until it is there.
 
 What is kept is that of one state of the index, told by the serial of the last write (`index_changes`). A question that
@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.facet_counts import read_numbers
 from tomarium.catalogue.index_changes import changed_since, last_change
 from tomarium.catalogue.parted_column import Column, column_of
 from tomarium.catalogue.record_totals import SETTLED_S
@@ -36,7 +37,7 @@ from tomarium.errors import TomariumError
 
 AT_LEAST: Final = 20_000
 """Records of a catalogue of which columns are kept; of fewer the database answers as soon."""
-MOST_KEYS: Final = 8
+MOST_KEYS: Final = 12
 """Parameters whose numbers are kept: those that were asked for last."""
 _MOST_CHANGES: Final = 20_000  # records that are read once more; after more all are
 _AT_ONCE: Final = 50_000  # records that one query reads
@@ -62,6 +63,8 @@ class Columns:
         Of each kind the row of `seen`, and the number of its set of facets.
     seen : Mapping of str to NDArray
         `public_from` (NaN: not public), `state`, `owner` and `team`.
+    opened : Column
+        Of each record the moment from which anybody may have its files, NaN where there is none; 0 of long ago.
     values : Mapping of int to Column
         Number of a key → the number that each record has of it.
     """
@@ -72,6 +75,7 @@ class Columns:
     holders: NDArray[np.int32]
     facets: NDArray[np.int64]
     seen: Mapping[str, NDArray[Any]]
+    opened: Column
     values: Mapping[int, Column]
 
     @cached_property
@@ -137,7 +141,11 @@ def columns_of(connection: Connection, keys: Collection[int]) -> Columns | None:
             column_store.wanted[key] = None
         if columns is not None and columns.values.keys() >= set(keys):
             return columns
-        if not column_store.reading and len(keys) <= MOST_KEYS and _is_large(connection, column_store):
+        if (
+            not column_store.reading
+            and len(keys) <= MOST_KEYS
+            and is_large(connection, column_store.at_least)
+        ):
             column_store.reading = True
             catalogue = Catalogue(connection.engine, column_store.name)
             threading.Thread(target=_read_wanted, args=(catalogue, column_store), daemon=True).start()
@@ -180,9 +188,10 @@ def _read_wanted(catalogue: Catalogue, column_store: _Kept) -> None:
         column_store.reading = False
 
 
-def _is_large(connection: Connection, column_store: _Kept) -> bool:
+def is_large(connection: Connection, at_least: int = AT_LEAST) -> bool:
+    """Tell whether a catalogue has so many records, whoever may see them, that memory answers sooner."""
     count = connection.execute(select(func.coalesce(func.sum(totals.c.total), 0))).scalar_one()
-    return int(count) >= column_store.at_least
+    return int(count) >= at_least
 
 
 def _followed(connection: Connection, column_store: _Kept) -> Columns | None:
@@ -215,9 +224,27 @@ def _read(connection: Connection, serial: int) -> Columns:
         serial,
         *(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64)),
         _seen([]),
+        column_of(np.zeros(0)),
         {},
     )
-    return _with(empty, [line for part in parts for line in part])
+    columns = _with(empty, [line for part in parts for line in part])
+    there, opened = columns.numbers, np.full(len(columns.numbers), np.nan)
+    for start in range(0, len(there), _AT_ONCE):
+        block = there[start : start + _AT_ONCE]
+        of, moments = _opened(connection, _between(int(block[0]), int(block[-1])))
+        opened[np.searchsorted(there, of)] = moments
+    return replace(columns, opened=column_of(opened))
+
+
+def _opened(connection: Connection, which: Which) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read of records the moment from which anybody may have their files, where there is one."""
+    settled = literal(time.time() - SETTLED_S)
+    since = case((records.c.open_from <= settled, literal(0.0)), else_=records.c.open_from).label("since")
+    numbers = func.aggregate_strings(cast(records.c.number, Text), ",")
+    wanted = select(since, numbers).where(which(records.c.number), records.c.open_from.is_not(None))
+    told = [(row[0], read_numbers(row[1])) for row in connection.execute(wanted.group_by(since))]
+    moments = np.repeat(np.array([moment for moment, _ in told], np.float64), [len(some) for _, some in told])
+    return np.concatenate([np.zeros(0, np.int64), *(some for _, some in told)]), moments
 
 
 Line = tuple[tuple[float, str, str, str], NDArray[np.int64], NDArray[np.int64]]
@@ -235,8 +262,8 @@ def _lines(connection: Connection, which: Which) -> list[Line]:
     return [
         (
             (np.nan if since is None else since, state, owner, team),
-            np.fromstring(numbers, np.int64, sep=","),
-            np.fromstring(facets, np.int64, sep=","),
+            read_numbers(numbers),
+            read_numbers(facets),
         )
         for since, state, owner, team, numbers, facets in rows
     ]
@@ -293,6 +320,7 @@ def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
         columns,
         numbers=np.insert(columns.numbers, at, new),
         kinds=np.insert(columns.kinds, at, 0),
+        opened=columns.opened.widened(at),
         values={key: column.widened(at) for key, column in columns.values.items()},
     )
 
@@ -331,6 +359,7 @@ def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64
             columns,
             numbers=np.delete(columns.numbers, gone),
             kinds=np.delete(columns.kinds, gone),
+            opened=columns.opened.without(gone),
             values={key: column.without(gone) for key, column in columns.values.items()},
         )
     columns = _with(columns, lines)
@@ -339,7 +368,9 @@ def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64
     for key, column in columns.values.items():
         of, told = dialect_of(connection).numbers_of(connection, key, which)
         values[key] = column.entered(anew, np.searchsorted(columns.numbers, of), told)
-    return replace(columns, values=values)
+    of, told = _opened(connection, which)
+    opened = columns.opened.entered(anew, np.searchsorted(columns.numbers, of), told)
+    return replace(columns, values=values, opened=opened)
 
 
 def _read_values(connection: Connection, key: int, numbers: NDArray[np.int64]) -> Column:

@@ -7,6 +7,7 @@ numbers of the parts between its bounds; only those of the two parts in which it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -66,6 +67,75 @@ class Column:
         met &= numbers <= bounds.high if bounds.with_high else numbers < bounds.high
         is_inside[edges] = met
         return is_inside
+
+    def of_rows(self, rows: NDArray[np.int64]) -> NumbersOfRows:
+        """Take the numbers of some rows, to be counted."""
+        return NumbersOfRows(self, rows, self.parts[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class NumbersOfRows:
+    """The numbers that some rows of a column have.
+
+    Attributes
+    ----------
+    column : Column
+        Of which these are.
+    rows : NDArray of int64
+        Which.
+    parts : NDArray of uint8
+        Of each row the part in which its number lies.
+    """
+
+    column: Column
+    rows: NDArray[np.int64]
+    parts: NDArray[np.uint8]
+
+    @cached_property
+    def in_parts(self) -> NDArray[np.int64]:
+        """How many numbers lie in each part."""
+        return np.bincount(self.parts, minlength=_NONE + 1)[:_NONE]
+
+    def _in(self, parts: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Read the numbers of some parts."""
+        wanted = np.flatnonzero(np.take(parts, self.parts))
+        return self.column.numbers[self.rows[wanted]]
+
+    @property
+    def extent(self) -> tuple[float, float] | None:
+        """The smallest and the largest number; None where no row has one."""
+        present = np.flatnonzero(self.in_parts)
+        if not len(present):
+            return None
+        at_ends = np.zeros(_NONE + 1, bool)
+        at_ends[present[[0, -1]]] = True
+        numbers = self._in(at_ends)
+        return float(numbers.min()), float(numbers.max())
+
+    def counted(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Count the numbers between edges.
+
+        Parameters
+        ----------
+        edges : NDArray of float64
+            In order, at least two; an edge belongs to what is above it.
+
+        Returns
+        -------
+        NDArray of int64
+            One fewer than there are edges; numbers below the first or from the last on are not counted.
+        """
+        lowest = np.concatenate([[-np.inf], self.column.bounds])
+        beyond = np.concatenate([self.column.bounds, [np.inf]])
+        # One before the first bin are numbers below all edges, and one after the last those above.
+        first = np.searchsorted(edges, lowest, "right")
+        is_whole = first == np.searchsorted(edges, beyond, "left")
+        bins = np.zeros(len(edges) + 1, np.int64)
+        np.add.at(bins, first[is_whole], self.in_parts[: len(lowest)][is_whole])
+        is_cut = np.zeros(_NONE + 1, bool)
+        is_cut[: len(lowest)] = ~is_whole
+        bins += np.bincount(np.searchsorted(edges, self._in(is_cut), "right"), minlength=len(bins))
+        return bins[1:-1]
 
 
 def column_of(numbers: NDArray[np.float64]) -> Column:

@@ -9,10 +9,18 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 
 from tomarium.catalogue.companions import Companion, has_companions
 from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
+from tomarium.catalogue.facets import ACCESS, CATALOGUE, HERE, Filters
 from tomarium.catalogue.memory_hits import MemoryHits
 from tomarium.catalogue.ranges import Range
-from tomarium.catalogue.reader import HARVESTED, Columns, Reader, is_counted_by_totals, may_find, may_see
+from tomarium.catalogue.reader import (
+    HARVESTED,
+    Columns,
+    Reader,
+    has_access,
+    is_counted_by_totals,
+    may_find,
+    may_see,
+)
 from tomarium.catalogue.tables import facets, records, stale_records
 from tomarium.catalogue.unindexed import unindexed
 from tomarium.catalogue.words import Term
@@ -46,6 +54,8 @@ class Question:
         Whether what was harvested from other catalogues is found, too.
     memory_hits : MemoryHits or None
         What is found, or the newest of it, where it was looked up in memory.
+    by_access : bool
+        Whether it is counted by access, too, where the database counts.
     """
 
     reader: Reader
@@ -60,6 +70,7 @@ class Question:
     beside: tuple[Companion, ...] = ()
     elsewhere: bool = False
     memory_hits: MemoryHits | None = None
+    by_access: bool = False
 
     @property
     def is_counted_whole(self) -> bool:
@@ -79,6 +90,11 @@ class Question:
     @property
     def asks_little(self) -> bool:
         """Whether all that is asked of a record besides words and ranges is what `record_total` tells."""
+        return self.is_told_in_memory and not (self.by_access or ACCESS in self.filters)
+
+    @property
+    def is_told_in_memory(self) -> bool:
+        """Whether memory may tell all that is asked of a record: what `record_total` tells, and its access."""
         return is_counted_by_totals(self.reader) and not (self.hides or self.beside)
 
     def visible(self, of: Columns) -> ColumnElement[bool]:
@@ -138,7 +154,9 @@ def source_of(connection: Connection, question: Question) -> Source:
         among = {
             name: values
             for name, values in question.filters.items()
-            if question.narrow and name != "state" and not (name == CATALOGUE and HERE in values)
+            if question.narrow
+            and name not in ("state", ACCESS)
+            and not (name == CATALOGUE and HERE in values)
         }
         matches, score = dialect.match(
             question.terms, common=question.common, since=question.since, among=among
@@ -192,6 +210,8 @@ def filtered(question: Question, of: Any, *, streamed: bool = False) -> list[Col
     for name, values in question.filters.items():
         if name == "state":
             conditions.append(of.state.in_(values))
+        elif name == ACCESS:
+            conditions.append(has_access(values, of=of))
         else:
             sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
             if streamed and of is not records.c:

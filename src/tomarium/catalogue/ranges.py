@@ -13,11 +13,27 @@ from tomarium import units
 from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.model import parameter
 from tomarium.model.geometry import FIELDS
+from tomarium.model.sentence import Sentence
 
 # What people say → key; for every other key the name without its unit will do.
 _SHORT: Final = {field.words: field.name for field in FIELDS if not field.per_view} | {"voxel": "voxel_m"}
 _BARE: Final = frozenset({"", "px", "deg"})  # units that need not be written
 _SAME: Final = 1e-9  # relative: what a person calls the same number
+
+UNCLEAR: Final = "%(label)s: %(text)s cannot be understood: %(why)s. Write one of %(ways)s"
+NO_FACET: Final = (
+    "%(name)s is no facet and no numeric parameter of a record here; Write the key that records show, such as pixel or "
+    "exposure_s"
+)
+NO_FACET_BUT: Final = (
+    "%(name)s is no facet and no numeric parameter of a record here; did you mean %(near)s? Write the key that records "
+    "show, such as pixel or exposure_s"
+)
+NO_BOUND: Final = "it has no bound"
+NO_BOUND_AFTER: Final = "no bound follows its <"
+REVERSED: Final = "its first bound is the larger one"
+NOT_FINITE: Final = "it is no finite number"
+NO_UNIT: Final = "it has no unit"
 
 _BOUND = re.compile(r"\s*(<=|>=|≤|≥|<|>|=)?\s*(.*?)\s*", re.DOTALL)
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
@@ -82,11 +98,9 @@ def key_of(name: str, parameter_keys: Collection[str]) -> str:
     if matching_keys:
         raise ParameterError(f"{name!r} may be {' or '.join(matching_keys)}; write one of them")
     near = get_close_matches(word, [*_SHORT, *keys], 3, 0.5)
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
-    raise ParameterError(
-        f"{name[:80]!r} is no facet and no numeric parameter of a record here; {meant}Write the key that records "
-        f"show, such as pixel or exposure_s"
-    )
+    if near:
+        raise ParameterError(Sentence(NO_FACET_BUT, name=repr(name[:80]), near=", ".join(near)))
+    raise ParameterError(Sentence(NO_FACET, name=repr(name[:80])))
 
 
 def _without_unit(key: str) -> str:
@@ -129,8 +143,9 @@ def read_range(key: str, text: str) -> Range:
     key : str
         Its key, which tells its unit.
     text : str
-        "<1um", "<=1 um", ">20 keV", "0.5..1 um" (both bounds belong to it; one may be left out), "20 keV" for
-        this number alone. A number without a unit only where the key has none, or pixels or degrees.
+        "<1um", "<=1 um", ">20 keV", "0.5..1 um" (both bounds belong to it; one may be left out), "0.5..<1 um" (the
+        upper bound does not), "20 keV" for this number alone. A number without a unit only where the key has none, or
+        pixels or degrees.
 
     Returns
     -------
@@ -162,17 +177,22 @@ def read_range(key: str, text: str) -> Range:
 
 
 def _between(key: str, text: str, low: str, high: str) -> Range:
+    with_high = not high.lstrip().startswith("<")
+    high = high if with_high else high.lstrip()[1:]
+    if not with_high and not high.strip():
+        raise _unclear(key, text, NO_BOUND_AFTER)
     if not low.strip() and not high.strip():
-        raise _unclear(key, text, "it has no bound")
+        raise _unclear(key, text, NO_BOUND)
     if _NUMBER.fullmatch(low) and (number := _NUMBER.match(high)):
         low += high[number.end() :]  # 20..60 keV: the unit belongs to both
     bounds = Range(
         key,
         _number(key, text, low) if low.strip() else -math.inf,
         _number(key, text, high) if high.strip() else math.inf,
+        with_high=with_high,
     )
     if bounds.low > bounds.high:
-        raise _unclear(key, text, "its first bound is the larger one")
+        raise _unclear(key, text, REVERSED)
     return bounds
 
 
@@ -186,15 +206,16 @@ def _number(key: str, text: str, part: str) -> float:
         else:
             number = units.parse(part, unit)
     except InputError as problem:
-        raise _unclear(key, text, str(problem)) from problem
+        # The unit alone is lacking, which is told in every language.
+        why = NO_UNIT if unit and _NUMBER.fullmatch(part) else str(problem)
+        raise _unclear(key, text, why) from problem
     if not math.isfinite(number):
-        raise _unclear(key, text, "it is no finite number")
+        raise _unclear(key, text, NOT_FINITE)
     return number
 
 
 def _unclear(key: str, text: str, why: str) -> ParameterError:
     unit = {"m": " um"}.get(parameter.unit(key), f" {parameter.unit(key)}").rstrip()
-    return ParameterError(
-        f"{parameter.label(key)}: {text[:80]!r} cannot be understood: {why}. Write one of <1{unit}, >=1{unit}, "
-        f"1..2{unit}, 1{unit}"
-    )
+    ways = f"<1{unit}, >=1{unit}, 1..2{unit}, 1..<2{unit}, 1{unit}"
+    label = Sentence(parameter.label(key))
+    return ParameterError(Sentence(UNCLEAR, label=label, text=repr(text[:80]), why=Sentence(why), ways=ways))

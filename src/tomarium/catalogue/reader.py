@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Column, ColumnElement, Float, and_, false, literal, or_, select, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from tomarium.catalogue.facets import AS_MEASURED
+from tomarium.catalogue.facets import AS_MEASURED, EMBARGO, OPEN
 from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
@@ -156,6 +157,34 @@ def may_open(reader: Reader, now: Moment | None = None, of: Columns = records.c)
         As `may_see`, but of what is published only once its embargo has ended, and not when it was withdrawn.
     """
     return _condition(reader, of.open_from, now, of)
+
+
+def has_access(
+    values: Iterable[str], now: Moment | None = None, of: Columns = records.c
+) -> ColumnElement[bool]:
+    """Return the condition on `record` that it has one of some values of the facet "access".
+
+    Parameters
+    ----------
+    values : iterable of str
+        "open": anybody may have its files; "embargo": anybody may from a later moment on. No record has another.
+    now : float or ColumnElement of float, optional
+        Seconds since 1970; the present moment by default.
+    of : columns, optional
+        Those of `record`.
+
+    Returns
+    -------
+    ColumnElement of bool
+        Whoever asks: who may have the files already is told the same. Nothing has both values at one moment.
+    """
+    chosen = set(values)
+    moment = now if isinstance(now, ColumnElement) else literal(present() if now is None else now, Float)
+    since = of.open_from
+    return or_(
+        and_(since.is_not(None), since <= moment) if OPEN in chosen else false(),
+        and_(since.is_not(None), since > moment) if EMBARGO in chosen else false(),
+    )
 
 
 def _condition(

@@ -22,6 +22,7 @@ from tomarium.catalogue.harvested_twice import other_titles
 from tomarium.catalogue.naming_lines import creators_in
 from tomarium.catalogue.question import Question
 from tomarium.catalogue.reader import Reader, may_see
+from tomarium.catalogue.spreads import Spread, spread_keys, spreads
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
 from tomarium.errors import ParameterError
@@ -74,6 +75,8 @@ class Hit:
         them as one text, until `tomarium index rebuild`.
     energy_kev : float or None
         Photon energy; None where none is told.
+    mesh : bool
+        Whether it holds a mesh, which is shown in three dimensions.
     """
 
     id: str
@@ -97,6 +100,7 @@ class Hit:
     doi: str = ""
     creators: tuple[str, ...] = ()
     energy_kev: float | None = None
+    mesh: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ class Page:
         What the records have in common; empty where it was not asked for.
     facets_of_newest : bool
         The facets count only the 20 000 newest of all that words and ranges find.
+    spreads : tuple of Spread
+        How the numbers of what is found are spread; empty where it was not asked for, and where it is not known yet.
     """
 
     hits: tuple[Hit, ...]
@@ -136,6 +142,7 @@ class Page:
     previous: str | None = None
     facets: tuple[FacetCounts, ...] = ()
     facets_of_newest: bool = False
+    spreads: tuple[Spread, ...] = ()
 
 
 SORTS: Final = ("relevance", "newest")
@@ -157,6 +164,7 @@ def search(
     offset: int = 0,
     after: str = "",
     facets: bool = False,
+    spread: bool = False,
     elsewhere: bool = False,
 ) -> Page:
     """Find records by words, facets and ranges of numbers.
@@ -172,8 +180,8 @@ def search(
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
         newest first.
     filters : Mapping of str to str or iterable of str, optional
-        Facet ("technique", "instrument", "facility", "holds", "licence", "year", "state") → a value, or several of
-        which any will do.
+        Facet ("technique", "instrument", "facility", "access", "holds", "licence", "year", "state") → a value, or
+        several of which any will do.
     ranges : Mapping of str to str or iterable of str, optional
         Parameter ("pixel", "energy_kev" …) → "<1um", ">=20 keV", "0.5..1 um"; of several all must be met.
     companions : iterable of str
@@ -191,6 +199,8 @@ def search(
         or shown twice, whatever is added meanwhile; the order of relevance may itself change by what is added.
     facets : bool
         Whether to count by facets.
+    spread : bool
+        Whether to tell how sizes of voxels and pixels and energies are spread, too; with `facets`.
     elsewhere : bool
         Whether what was harvested from other catalogues is found, too.
 
@@ -223,6 +233,7 @@ def search(
             if companion_words
             else ()
         )
+        keys = spread_keys(connection) if spread and facets else {}
         question = find.make_question(
             connection,
             reader,
@@ -232,6 +243,7 @@ def search(
             beside,
             elsewhere=elsewhere,
             by_facets=facets,
+            spread=[number for _, number in keys.values()],
         )
         facet_counts, facets_whole, total, numbers_left = (
             _counted(connection, question) if facets else ((), True, None, find.known_numbers(question))
@@ -261,6 +273,7 @@ def search(
                 cursor=cursor,
             )
         shown, before, beyond = _beside(hits, limit, offset, cursor, ranked=ranked)
+        told_spreads = spreads(connection, question, asked_ranges, keys)
         rows = find.rows_at(connection, reader, shown)
         also = other_titles(connection, [row.id for row in rows.values() if row.source])
     return Page(
@@ -278,6 +291,7 @@ def search(
         previous=before,
         facets=facet_counts,
         facets_of_newest=not facets_whole,
+        spreads=told_spreads,
     )
 
 
@@ -407,4 +421,5 @@ def _hit(
         doi=(row.doi_there or "") if row.source else row.doi,
         creators=creators_in(words),
         energy_kev=row.energy_kev,
+        mesh=bool(row.mesh),
     )

@@ -20,6 +20,7 @@ from tomarium.catalogue.tables import entities, record_entities, records
 from tomarium.errors import InputError, TomariumError
 from tomarium.model import Axis, Entity, Link, Record
 from tomarium.model.link import Frame, read_frame
+from tomarium.model.sentence import Sentence
 from tomarium.specimen.image_frame import ImageFrame, frame_of_axes
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.image_channels import groups_of
@@ -28,6 +29,10 @@ from tomarium.viewers.volume import open_volume, volume_path
 
 MOST_SPECIMENS: Final = 300
 MOST_RECORDS: Final = 200
+VOXELS_UNKNOWN: Final = "the size of its voxels is not known"
+PIXELS_UNKNOWN: Final = "the size of the pixels of %(names)s is not known"
+NO_IMAGE: Final = "it has no image or volume"
+FOLDER_AWAY: Final = "its folder cannot be read now"
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def images_at(place: Place) -> tuple[tuple[ImageFrame, ...], str]:
         state = (place.folder / FILENAME).stat()
         return _images(place.folder, state.st_mtime_ns, state.st_size)
     except (OSError, TomariumError):
-        return (), "its folder cannot be read now"
+        return (), FOLDER_AWAY
 
 
 @lru_cache(maxsize=512)
@@ -189,11 +194,11 @@ def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str
     if path := volume_path(record):
         volume = open_volume(folder / path)
         frame = frame_of_axes(f"records/{record.id}", record.title, volume.axes, volume.shape)
-        return ((frame,), "") if frame else ((), "the size of its voxels is not known")
+        return ((frame,), "") if frame else ((), VOXELS_UNKNOWN)
     shown = shown_images(record)
     groups = [group for group in groups_of(shown) if shown[group[0]].get("column")]
     if not groups:
-        return (), "it has no image or volume"
+        return (), NO_IMAGE
     frames, without = [], []
     for number, group in enumerate(groups):
         image = shown[group[0]]
@@ -203,7 +208,7 @@ def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str
         frame = frame_of_axes(name, title, axes, image["shape"][2:4]) if len(axes) == 2 else None
         frames += [frame] if frame else []
         without += [] if frame else [str(image["name"])]
-    return tuple(frames), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
+    return tuple(frames), Sentence(PIXELS_UNKNOWN, names=", ".join(without)) if without else ""
 
 
 def _axis(axis_entry: dict[str, object], averaged: int) -> Axis:

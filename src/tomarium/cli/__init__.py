@@ -13,6 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.showwarning = _show_warning
     _collect_later()
     code = execute(list(sys.argv[1:] if arguments is None else arguments))
+    interrupts.leave()
     gc.freeze()  # else Python looks for garbage among all there is before it leaves
     sys.exit(code)
 
@@ -156,5 +158,6 @@ def _fail(problem: object, code: int) -> int:
         traceback.print_exc()
     elif code == INTERRUPTED:  # else zarr's tasks that were cut off tell of themselves on the way out
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
-    click.echo(f"tomarium: {_printable(str(problem))}", err=True)
+    with suppress(OSError):  # the terminal was closed
+        click.echo(f"tomarium: {_printable(str(problem))}", err=True)
     return code

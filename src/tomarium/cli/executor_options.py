@@ -29,7 +29,7 @@ on: Final[Callable[[F], F]] = click.option(
     metavar="EXECUTOR",
     help="How the slabs of a scan are shared out: threads; serial; gpu, which demands one; dask, in processes; "
     "dask:tcp://HOST:PORT; slurm, in job arrays; slurm:partition=long,account=p1,time=2h,memory=64GB,cpus=16, also "
-    "qos, tasks, stop=cancel, sbatch.",
+    "qos, tasks, stop=cancel, sbatch; dask:slurm:…, in workers of Dask in jobs of SLURM.",
 )
 """Takes `--on`."""
 
@@ -75,10 +75,13 @@ def resolve(executor: str, opening: Opening) -> str:
     from tomarium.executors.slurm.options import read_options, with_profile
 
     word = executor.partition(":")[0]
-    if word == "slurm":
+    on_slurm = executor.removeprefix("dask:")  # jobs of SLURM that hold workers of Dask take the same options
+    if on_slurm.partition(":")[0] == "slurm":
         profile = opening.in_use.profile
-        executor = with_profile(executor, {} if profile is None else profile.slurm)
-        read_options(executor.partition(":")[2])
+        told = with_profile(on_slurm, {} if profile is None else profile.slurm)
+        read_options(told.partition(":")[2])
+        executor = executor.removesuffix(on_slurm) + told
+    if word in ("dask", "slurm"):
         logger = logging.getLogger("tomarium.executors")
         logger.setLevel(logging.INFO)
         if not any(isinstance(handler, _Lines) for handler in logger.handlers):

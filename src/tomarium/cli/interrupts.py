@@ -16,17 +16,26 @@ from typing import Final
 ASKED: Final = threading.Event()
 """Set once the user, or a batch system, has asked this process to stop."""
 
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a command to stop."""
 
 INSTALLED: Final = threading.Event()
 """Set where this process is the command line and nothing else."""
 
 
 def install() -> None:
-    """Take Ctrl-C and the termination signal of batch systems as the wish to stop."""
+    """Take Ctrl-C, the signal of batch systems and that of a terminal that is closed as the wish to stop."""
     INSTALLED.set()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _on_signal)
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup has a command go on without its terminal
+            signal.signal(number, _on_signal)
     sys.unraisablehook = _report
+
+
+def leave() -> None:
+    """Ignore further wishes to stop: the command is at its end, and only waits for slabs that are in work."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _report(unraisable: sys.UnraisableHookArgs) -> None:

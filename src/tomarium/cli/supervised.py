@@ -79,13 +79,15 @@ def supervise(words: Sequence[str]) -> int:
 def _run_once(words: Sequence[str], count: int) -> int:
     read_end, write_end = os.pipe()
     environment = {**os.environ, LINE: str(read_end), CRASHES: str(count)}
-    before = {number: signal.getsignal(number) for number in _ASKED[:2]}
+    before = {number: signal.getsignal(number) for number in _ASKED}
     try:
         process = subprocess.Popen(
             [sys.executable, "-m", "tomarium", *words], env=environment, pass_fds=(read_end,)
         )  # the parent keeps the other end, and closes it by ending
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both
-        signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if before[number] != signal.SIG_IGN:
+                signal.signal(number, lambda number, _frame: process.send_signal(number))
         return process.wait()
     finally:
         for number, handler in before.items():

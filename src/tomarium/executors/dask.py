@@ -1,15 +1,23 @@
-"""Slabs shared out to processes by Dask distributed: a cluster of this computer, or one that is there already."""
+"""Slabs shared out to processes by Dask distributed: of this computer, of an address, or in jobs of SLURM."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Final, TypeVar
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from tomarium.errors import EngineUnavailable
+from tomarium.errors import EngineUnavailable, Interrupted, JobFailed
+from tomarium.executors.dask_clusters import RETRIES, client_of, is_on_slurm, place_of, remove_logs, settings
 from tomarium.executors.executor import Executor
+from tomarium.executors.slurm.options import read_options
+
+if TYPE_CHECKING:
+    from tomarium.pipeline.plan.section import Resources
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,10 +25,10 @@ Result = TypeVar("Result")
 LARGE_BYTES: Final = 1_000_000
 """Above this a function is not sent with every item."""
 
-ANSWERS_WITHIN_S: Final = 10.0
-"""Time after which a scheduler that gives no answer is taken for absent."""
-RETRIES: Final = 3
-"""How often a slab is tried again whose worker died."""
+LOOKS_EVERY_S: Final = 5.0
+"""Time between two looks for workers that came or were lost, where no slab is finished meanwhile."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def map_dask(
@@ -36,10 +44,11 @@ def map_dask(
     items : iterable
         Taken as they are needed.
     workers : int
-        Calls at a time; of a cluster of this computer, its processes.
+        Calls at a time on one computer: the processes of a cluster that is started on this one; of another, calls at
+        a time in each worker at most, as many as it has threads.
     argument : str
-        Address of a scheduler, "tcp://host:8786"; a cluster of this computer is started where it is empty, and ended
-        with the work.
+        Address of a scheduler, "tcp://host:8786", or "slurm" with the options of `read_options` behind a colon, for
+        workers in jobs of SLURM; a cluster of this computer where it is empty. What is started here ends with the work.
 
     Yields
     ------
@@ -49,61 +58,158 @@ def map_dask(
     Raises
     ------
     EngineUnavailable
-        Dask distributed is not installed, or nobody answers at the address.
+        Dask distributed is not installed, nobody answers at the address, or no worker can be started.
+    JobFailed
+        Workers died while they worked on an item, and so they did when it was tried again.
+    Interrupted
+        The scheduler is gone.
     """
     try:
         import dask
-        from distributed import Client, LocalCluster, as_completed, wait
     except ImportError as problem:
         raise EngineUnavailable(
             "the executor dask needs Dask distributed; install it with: pip install 'tomarium[dask]'"
         ) from problem
     workers = max(1, workers)
     with ExitStack() as stack:
-        # Workers are given their threads with each slab; the variables that Dask would set stay in this process too.
-        settings = {
-            "distributed.scheduler.allowed-failures": RETRIES,
-            "distributed.nanny.pre-spawn-environ": {},
-        }
-        stack.enter_context(dask.config.set(settings))
-        if argument:
-            try:
-                client = stack.enter_context(Client(argument, timeout=ANSWERS_WITHIN_S))
-            except (OSError, ValueError) as problem:
-                raise EngineUnavailable(
-                    f"no Dask scheduler answers at {argument}: {problem}; start one with `dask scheduler` and give its "
-                    f"address as dask:tcp://HOST:PORT"
-                ) from problem
-        else:
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",  # not 8787 of every interface, as None would
-                    memory_limit=0,  # the plan bounds the memory; a worker is not to be stopped for it
-                    silence_logs=logging.CRITICAL,
-                )
-            )
-            client = stack.enter_context(Client(cluster))
-        handle = _send_function(client, function)
-        queue = iter(items)
+        stack.enter_context(dask.config.set(settings()))
+        stack.enter_context(_silent())
+        client = client_of(stack, argument, function, workers, length_hint(items, workers))
+        sharing = _Sharing(client, _sent(client, function), workers, bool(argument), place_of(argument))
+        yield from sharing.results(iter(items))
+    remove_logs(function)
 
-        def submit(item: Item) -> Any:
-            return client.submit(_call, handle, item, pure=False, retries=RETRIES)
 
-        working = as_completed([submit(item) for item in islice(queue, workers)])
+@dataclass
+class _Sharing:
+    """Items shared out to the workers of a cluster."""
+
+    client: Any
+    function: Any
+    workers: int
+    foreign: bool
+    place: str
+    pending: set[Any] = field(default_factory=set)
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def results(self, queue: Iterator[Any]) -> Iterator[Any]:
+        """Yield results as they come."""
+        from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
+
         try:
-            for future in working:
-                yield future.result()
-                working.update([submit(item) for item in islice(queue, 1)])
+            with self.told():
+                self.submit(queue)
+            while self.pending:
+                with self.told():
+                    finished = self.finished()
+                for future in finished:
+                    self.pending.discard(future)
+                    yield future.result()
+                with self.told():
+                    self.submit(queue)
+        except (CancelledError, CommClosedError) as problem:
+            raise self.gone(problem) from problem
+        except KilledWorker as problem:
+            worker = getattr(problem.last_worker, "address", problem.last_worker)
+            raise JobFailed(
+                f"the Dask worker {worker} died while it worked on a slab, and so did {RETRIES} before it; where "
+                f"memory ran out, give less with --memory; finished slabs are kept, and the same command goes on "
+                f"with them"
+            ) from problem
         finally:
-            if working.futures:
-                wait(list(working.futures))
+            self.let_end()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell in words of a scheduler that gives no answer any more."""
+        try:
+            yield
+        except (CancelledError, OSError) as problem:
+            raise self.gone(problem) from problem
+
+    def gone(self, problem: Exception) -> Interrupted:
+        """Say that the scheduler is gone; its workers end with it."""
+        self.pending.clear()
+        return Interrupted(
+            f"the Dask scheduler {self.place} is gone ({type(problem).__name__}); start it again, or take another "
+            f"executor"
+        )
+
+    def submit(self, queue: Iterator[Any]) -> None:
+        """Give the workers as many items as they have room for."""
+        room = self.room() - len(self.pending)
+        for item in islice(queue, max(0, room)):
+            self.pending.add(self.client.submit(_call, self.function, item, pure=False, retries=RETRIES))
+
+    def room(self) -> int:
+        """Tell how many items may be in work, and what workers came and were lost."""
+        threads: dict[str, int] = dict(self.client.nthreads())
+        lost = sorted(self.seen.keys() - threads.keys())
+        if lost:
+            _LOG.info("Dask worker %s was lost; its slabs are done once more", ", ".join(lost))
+        if not threads and (lost or not self.pending):
+            _LOG.info("no worker of Dask is there, %s; the run waits for one", self.place)
+        self.seen = threads
+        if not self.foreign:
+            return self.workers
+        return max(1, sum(min(count, self.workers) for count in threads.values()))
+
+    def finished(self) -> set[Any]:
+        """Wait until an item is finished; none where it is time to look for workers."""
+        from distributed import wait
+
+        try:
+            done: set[Any] = wait(
+                list(self.pending), timeout=LOOKS_EVERY_S, return_when="FIRST_COMPLETED"
+            ).done
+        except TimeoutError:
+            return set()
+        return done
+
+    def let_end(self) -> None:
+        """Begin nothing more, and let what is in work come to its end while there are workers."""
+        if not self.pending:
+            return
+        with suppress(CancelledError, OSError):
+            self.wait_for_begun()
+
+    def wait_for_begun(self) -> None:
+        """Wait for what workers have begun, and cancel the rest."""
+        from distributed import wait
+
+        begun = {key for keys in self.client.processing().values() for key in keys}
+        rest = [future for future in self.pending if future.key in begun]
+        self.client.cancel([future for future in self.pending if future.key not in begun])
+        while rest and self.client.nthreads():
+            try:
+                wait(rest, timeout=LOOKS_EVERY_S)
+            except TimeoutError:
+                continue
+            return
 
 
-def _send_function(client: Any, function: Callable[[Item], Result]) -> Any:
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what Dask's parts of this process log of lost connections off the terminal: it is told in a sentence."""
+    import distributed  # noqa: F401  its handlers are made by its import
+
+    loggers = [
+        logging.getLogger(name)
+        for name in logging.root.manager.loggerDict
+        if name.partition(".")[0] == "distributed"
+    ]
+    handlers = {handler: handler.level for logger in loggers for handler in logger.handlers}
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for handler, level in handlers.items():
+            handler.setLevel(level)
+
+
+def _sent(client: Any, function: Callable[[Item], Result]) -> Any:
     """Send a small function with each item; one that carries frames goes to every worker once."""
     import cloudpickle
 
@@ -117,9 +223,36 @@ def _call(function: Callable[[Any], Any], item: Any) -> Any:
     return function(item)
 
 
+def resources(measured: Resources, argument: str = "") -> Resources:
+    """Tell what one worker may use: in jobs of SLURM what its options ask for, else what this computer lets a run use.
+
+    Parameters
+    ----------
+    measured : Resources
+        What this computer lets a run use.
+    argument : str
+        As `map_dask` takes it.
+
+    Returns
+    -------
+    Resources
+        With the memory and the processors of a job.
+    """
+    if not is_on_slurm(argument):
+        return measured
+    options = read_options(argument.partition(":")[2])
+    return replace(
+        measured,
+        memory_bytes=options.memory_bytes or measured.memory_bytes,
+        processors=options.cpus or measured.processors,
+    )
+
+
 DASK = Executor(
     "dask",
-    "slabs in processes by Dask distributed: of this computer, or dask:tcp://HOST:PORT with a disk that all see",
+    "slabs in processes by Dask distributed: of this computer, dask:tcp://HOST:PORT or dask:slurm with a disk that all "
+    "see",
     map_dask,
     crosses=True,
+    resources=resources,
 )

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Self
+
+from tomarium.model.wording import day
+
+
+class Day(str):
+    """The day of a moment, in English, as a value of a `Sentence`; a page writes it in its language."""
+
+    __slots__ = ("when",)
+    when: datetime
+
+    def __new__(cls, when: datetime) -> Self:
+        """Write a moment as a day."""
+        made = super().__new__(cls, day(when))
+        made.when = when
+        return made
 
 
 class Sentence(str):
@@ -38,7 +54,7 @@ def translated(text: str, words: Callable[[str], str], number: Callable[[str], s
     words : callable
         `words(english)`: the same in the language.
     number : callable
-        `number(text)`: a value that is no `Sentence`, as the language writes its numbers.
+        `number(text)`: a value that is no `Sentence`, as the language writes its numbers; a `Day` as it writes days.
 
     Returns
     -------
@@ -48,7 +64,9 @@ def translated(text: str, words: Callable[[str], str], number: Callable[[str], s
     if not isinstance(text, Sentence):
         return words(text)
     told = {
-        name: translated(value, words, number) if isinstance(value, Sentence) else number(str(value))
+        name: translated(value, words, number)
+        if isinstance(value, Sentence)
+        else number(value if isinstance(value, str) else str(value))
         for name, value in text.values.items()
     }
     return words(text.pattern) % told if told else words(text.pattern)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facet_counts import FacetCounts
-from tomarium.catalogue.facets import CATALOGUE, HERE, HOLDS
+from tomarium.catalogue.facets import ACCESS, ACCESS_WORDS, CATALOGUE, HERE, HOLDS
 from tomarium.standards.panet import label_of
 
 OF_TECHNIQUES: Final = ("technique", COMPANIONS)
@@ -121,6 +121,8 @@ def label_of_value(facet: str, value: str) -> str:
         return label_of(value)
     if facet == "holds":
         return HOLDS.get(value, value)
+    if facet == ACCESS:
+        return ACCESS_WORDS.get(value, value)
     return "This catalogue" if (facet, value) == (CATALOGUE, HERE) else value
 
 

@@ -16,7 +16,7 @@ from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tomarium.model.page_text import moment_of
-from tomarium.model.sentence import Sentence, translated
+from tomarium.model.sentence import Day, Sentence, translated
 from tomarium.model.wording import day
 
 if TYPE_CHECKING:
@@ -216,7 +216,9 @@ def translate(words: str, language: str) -> str:
 
 
 def _number(value: str, language: str) -> str:
-    """Write a value of a sentence: the mark of a number, with its unit or without; any other text as it is."""
+    """Write a value of a sentence: a number, with its unit or without, and a day; any other text as it is."""
+    if isinstance(value, Day):
+        return show_day(value.when.isoformat(), language)
     return show_decimal(value, language) if _A_NUMBER.fullmatch(value) else value
 
 

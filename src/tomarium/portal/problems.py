@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, StoreUnavailable
+from tomarium.model.sentence import Sentence, joined
 from tomarium.portal import refusals
 from tomarium.portal.rendering import answer_json, fill, wants_json
 from tomarium.portal.request_context import context_of
@@ -36,6 +37,19 @@ NO_DATABASE: Final = (
     "look whether it was done, and ask again in a moment."
 )
 WAIT_S: Final = 10
+_OF_ADDRESS: Final = {
+    "less_than_equal": refusals.AT_MOST,
+    "greater_than_equal": refusals.AT_LEAST,
+    "less_than": refusals.BELOW,
+    "int_parsing": refusals.A_WHOLE_NUMBER,
+    "int_from_float": refusals.A_WHOLE_NUMBER,
+    "float_parsing": refusals.A_NUMBER,
+    "literal_error": refusals.ONE_OF,
+    "bool_parsing": refusals.YES_OR_NO,
+    "string_too_long": refusals.SHORTER,
+    "missing": refusals.MISSING,
+}
+"""Pydantic's name of what is wrong → the words for it."""
 _READS: Final = ("GET", "HEAD")
 NOWHERE: Final = (
     "There is no page at this address. Perhaps a letter is missing; the search finds every record."
@@ -82,9 +96,7 @@ def _http(request: Request, problem: Exception) -> Response:
         problem.detail if has_detail else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
     )
     if problem.status_code == 405:
-        message = (
-            f"{request.method[:20]} cannot be done here; the methods of this address are in the header Allow."
-        )
+        message = Sentence(refusals.METHOD, method=request.method[:20])
     return _answer(request, problem.status_code, message, dict(problem.headers or {}))
 
 
@@ -96,13 +108,20 @@ def _phrase(status: int) -> str:
 def _validation(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, RequestValidationError)
     first = problem.errors()[0]
-    return _answer(request, 400, f"{first['loc'][-1]}: {first['msg']}. Change it in the address.")
+    told = _OF_ADDRESS.get(first["type"])
+    value = next(iter((first.get("ctx") or {}).values()), "")
+    name = next((name for name in ("bound", "expected") if f"%({name})s" in (told or "")), None)
+    what = first["msg"] if told is None else Sentence(told, **({name: value} if name else {}))
+    return _answer(request, 400, Sentence(refusals.IN_ADDRESS, name=first["loc"][-1], told=what))
 
 
 def _input(request: Request, problem: Exception) -> Response:
     if isinstance(problem, FormatError):
         logging.getLogger(__name__).error("%s: %s", request.url.path, problem)
         return _answer(request, 503, refusals.DAMAGED)
+    told = problem.args[0] if problem.args else ""
+    if isinstance(told, Sentence):
+        return _answer(request, 400, joined((told, ""), "."))
     return _answer(request, 400, f"{problem}."[:1].upper() + f"{problem}."[1:])
 
 

@@ -22,14 +22,16 @@ from fastapi import HTTPException, Request
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tokens import digest_of
+from tomarium.model.sentence import Sentence
+from tomarium.portal import refusals
 from tomarium.portal.identity import PROXY_HEADERS, SAFE, SESSION, cookie_of
 
 Kind = Literal["searches", "files", "forms", "pages"]
 KINDS: Final[dict[Kind, str]] = {
-    "searches": "searches",
-    "files": "files and pictures",
-    "forms": "forms",
-    "pages": "pages",
+    "searches": refusals.SEARCHES,
+    "files": refusals.FILES,
+    "forms": refusals.FORMS,
+    "pages": refusals.PAGES,
 }
 SEARCHES: Final = re.compile(
     r"/(records|logbook|specimens|proposals|instruments|collections|documents|places|parcels)(\.json|\.atom|\.md)?"
@@ -194,11 +196,16 @@ async def demand_rate(request: Request) -> None:
     wait = rates.take(who, kind, limits[kind], now)
     if wait:
         seconds = math.ceil(wait)
-        whose = "from your network" if who == client_network else "with your account"
+        whose = refusals.FROM_NETWORK if who == client_network else refusals.WITH_ACCOUNT
         raise HTTPException(
             429,
-            f"More than {limits[kind]} {KINDS[kind]} were asked for in a minute {whose}. Try again in {seconds} "
-            f"second{'s' if seconds > 1 else ''}; programs wait as long as the header Retry-After says.",
+            Sentence(
+                refusals.TOO_MANY,
+                number=limits[kind],
+                kind=Sentence(KINDS[kind]),
+                whose=Sentence(whose),
+                seconds=max(2, seconds),
+            ),
             {"Retry-After": str(seconds)},
         )
 

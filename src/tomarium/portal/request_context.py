@@ -20,8 +20,7 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.model.entity import KINDS
-from tomarium.model.sentence import Sentence
-from tomarium.model.wording import day
+from tomarium.model.sentence import Day, Sentence
 from tomarium.portal import refusals
 from tomarium.portal.identity import demand_valid
 from tomarium.portal.languages import ENGLISH, language_of, root_of
@@ -240,11 +239,12 @@ def closed(record: Record) -> str:
     """
     publication = record.publication
     if publication is not None and publication.withdrawn:
-        when = day(publication.withdrawn)
-        why = f": {publication.reason.rstrip('.')}" if publication.reason else ""
-        return f"The files of this record were withdrawn on {when}{why}. Its metadata stay."
+        when, reason = Day(publication.withdrawn), publication.reason.rstrip(".")
+        if not reason:
+            return Sentence(refusals.WITHDRAWN, day=when)
+        return Sentence(refusals.WITHDRAWN_FOR, day=when, reason=reason)
     if publication is not None:
-        return f"The files of this record open on {day(publication.open_from)}; until then its creators may be asked."
+        return Sentence(refusals.OPENS_LATER, day=Day(publication.open_from))
     return refusals.NOT_OPEN
 
 

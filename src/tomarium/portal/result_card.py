@@ -41,6 +41,8 @@ class FoundRecord:
         Title of the catalogue that it was harvested from, and when last (ISO 8601); "" of a record of this one.
     also : tuple of str
         Titles of other catalogues that tell the same record.
+    mesh : bool
+        Whether it holds a mesh, which its page shows in three dimensions.
     plain_size : str
         How large it is beside a known thing; "" for scientists, and where it is not known.
     """
@@ -67,6 +69,7 @@ class FoundRecord:
     creators: tuple[str, ...] = ()
     energy_kev: float | None = None
     open: bool = False
+    mesh: bool = False
 
 
 def _moment(seconds: float) -> str:
@@ -154,6 +157,7 @@ def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[Fou
             also=hit.also,
             creators=hit.creators,
             energy_kev=hit.energy_kev,
+            mesh=hit.mesh,
             open=hit.state == "published" and hit.open_from is not None and hit.open_from <= time.time(),
         )
         for hit in hits

@@ -6,7 +6,7 @@ from typing import Final
 
 from tomarium.model import Record, parameter
 from tomarium.viewers.groups import in_groups
-from tomarium.viewers.viewer import Piece, View, Viewer, fill
+from tomarium.viewers.viewer import Piece, View, Viewer, decimal, fill
 
 ORIGINS: Final = {
     "read": "as a file says it",
@@ -44,7 +44,7 @@ def render(record: Record, view: View) -> Piece:
     record : Record
         With parameters.
     view : View
-        Not needed.
+        Tells the language, in which numbers are written for people.
 
     Returns
     -------
@@ -64,7 +64,16 @@ def render(record: Record, view: View) -> Piece:
         for key, value in record.parameters.items()
     ]
     origins_used = {str(row["origin"]) for row in rows}
-    rows_by_key = {str(row["key"]): {**row, "mark": MARKS.get(str(row["origin"]), "")} for row in rows}
+    rows_by_key = {
+        str(row["key"]): {
+            **row,
+            "shown": decimal(str(row["shown"]), view.translations)
+            if isinstance(row["value"], int | float)
+            else row["shown"],
+            "mark": MARKS.get(str(row["origin"]), ""),
+        }
+        for row in rows
+    }
     html = fill(
         "parameters.html",
         {

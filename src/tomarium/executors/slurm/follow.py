@@ -209,8 +209,7 @@ class _Following:
                 except queue.NoAnswer as problem:
                     if time.monotonic() - answered_at > NO_ANSWER_S:
                         raise Interrupted(
-                            f"SLURM gives no answer ({problem}); what its jobs have done is kept, and the same command "
-                            f"goes on with it"
+                            f"SLURM gives no answer ({problem}); what its jobs do is kept"
                         ) from problem
                     _LOG.info("SLURM gives no answer (%s); it is asked again", problem)
                 pause = min(1.5 * pause, ASKS_EVERY_S)

@@ -105,11 +105,12 @@ def write_script(
         "ntasks": "1",
         "cpus-per-task": processors,
         "mem": None if memory is None else f"{-(-memory // _MEBIBYTE)}M",
-        "output": f'"{log}"' if any(c in log for c in " '") else log,
+        "output": shlex.quote(log),
         "open-mode": "append",
     }
     lines = [f"#SBATCH --{name}={value}" for name, value in directives.items() if value is not None]
-    lines += [f"#SBATCH {word}" for word in options.sbatch]
+    if options.sbatch:  # on one line, for a word may be the value of the one before
+        lines.append(f"#SBATCH {' '.join(map(for_sbatch, options.sbatch))}")
     place, python = shlex.quote(str(folder)), shlex.quote(sys.executable)
     rule = "under the same path"
     unseen = f"node $(hostname): {folder} is not there; every node must see the record and its scan {rule}"
@@ -121,6 +122,23 @@ def write_script(
     setup = [options.setup] if options.setup else []
     work = f"exec {python} -m tomarium.executors.slurm.node {place} {submission}-$SLURM_ARRAY_TASK_ID"
     return "\n".join(["#!/bin/bash", *lines, *setup, *check, work, ""])
+
+
+def for_sbatch(word: str) -> str:
+    """Quote a word for sbatch, which takes quotation marks off the lines of a script as a shell does.
+
+    Parameters
+    ----------
+    word : str
+        Such as "--comment=two words".
+
+    Returns
+    -------
+    str
+        Such as "--comment='two words'".
+    """
+    name, equals, value = word.partition("=")
+    return f"{name}{equals}{shlex.quote(value)}" if equals and value else shlex.quote(word)
 
 
 def _in_quotes(text: str) -> str:

@@ -29,6 +29,8 @@ from tomarium.atomic_files import write_at
 from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable
 
+# How the name of a file ends that is being written.
+_UNFINISHED: Final = ".partial"
 # Slices are noise in their lower bits: shuffled by bits LZ4 packs them smaller and faster than shuffled by bytes, and
 # unpacks 2.5 times as fast as Zstandard.
 COMPRESSOR: Final = "lz4"
@@ -216,6 +218,15 @@ def checksum(content: bytes) -> bytes:
     return struct.pack("<I", google_crc32c.value(content))
 
 
+def remove_left_over(array: Path) -> None:
+    """Remove shards that a process was writing when it was killed, once all of them are written anew.
+
+    `array`: folder of a Zarr array.
+    """
+    for file in array.rglob(f"*{_UNFINISHED}"):
+        file.unlink(missing_ok=True)
+
+
 def _write_file(path: Path, contents: Iterator[Content]) -> None:
     """Write a file under another name and rename it; remove it where there is nothing to hold."""
     first = next(contents, None)
@@ -223,7 +234,7 @@ def _write_file(path: Path, contents: Iterator[Content]) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{_UNFINISHED}")
     try:
         with partial.open("wb", buffering=0) as stream:
             place = 0

@@ -314,9 +314,6 @@ def write(
             writer.write(start, np.asarray(volume[start:stop]))
         if on_progress is not None:
             on_progress(stop * bytes_of_slice, len(volume) * bytes_of_slice)
-    for file in path.rglob("*.partial") if is_begun else ():  # chunks a killed run was writing
-        if file.is_file():
-            file.unlink()
     writer.finish()
 
 

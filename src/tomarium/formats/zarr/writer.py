@@ -21,7 +21,7 @@ from tomarium import __version__
 from tomarium.atomic_files import write_json
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.resumable.full_disk import raising_storage_full
-from tomarium.formats.zarr.chunk_writer import write_block
+from tomarium.formats.zarr.chunk_writer import remove_left_over, write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
 from tomarium.formats.zarr.progress import (
     SMALLEST,
@@ -116,6 +116,8 @@ class VolumeWriter:
         `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
         """
         self._progress.check_complete()
+        for level in range(self.levels):
+            remove_left_over(self.path / str(level))
         own_metadata = {
             "unit": self._plan.unit,
             "writer": f"tomarium {__version__}",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tomarium.array import processors, return_freed_memory
-from tomarium.errors import DeviceFull, Interrupted, StepFailed, StorageFull
+from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
@@ -209,7 +209,7 @@ def run(
         raise StorageFull(
             f"{folder}: the disk is full; free some space, then: {_how_far(journal, work)}"
         ) from problem
-    except (StorageFull, DeviceFull) as problem:
+    except Interrupted as problem:
         raise type(problem)(f"{problem}; {_how_far(journal, work)}") from problem
     except StepFailed as problem:
         discard_if_empty(journal)

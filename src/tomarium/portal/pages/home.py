@@ -10,6 +10,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue import Hit, search
 from tomarium.catalogue.entities import published_collection
+from tomarium.catalogue.kept_counts import facets_of_all
 from tomarium.catalogue.search import named
 from tomarium.catalogue.words import snippet
 from tomarium.errors import StoreUnavailable
@@ -168,8 +169,8 @@ def _cabinets(request_context: RequestContext) -> tuple[Facet, ...]:
     """Count by facets as the list of records does; not among pages that are files, which have no such list."""
     if request_context.request.app.state.as_files:
         return ()
-    page = search(request_context.catalogue, request_context.reader, limit=1, facets=True, elsewhere=True)
-    facets = {facet.name: facet for facet in facet_links(page.facets, request_context.link("records"), {})}
+    counted = facets_of_all(request_context.catalogue, request_context.reader)
+    facets = {facet.name: facet for facet in facet_links(counted, request_context.link("records"), {})}
     differing = [facets[name] for name in CABINETS if name in facets and len(facets[name].choices) > 1]
     return tuple(differing[:MOST_CABINETS])
 

@@ -19,6 +19,7 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
+from tomarium.portal.spread_links import ShownSpread, bounds_of, spread_links
 
 USUAL = 24
 """Records on a page."""
@@ -44,11 +45,18 @@ class AskedRange:
         As it was asked: "pixel", "<1um".
     address : str
         Where it is not asked.
+    low, high : float or None
+        Its bounds in `unit`, of a parameter that is spread; None where there is none.
+    unit : str
+        Of these.
     """
 
     name: str
     range: str
     address: str
+    low: float | None = field(default=None, metadata=FOR_PEOPLE)
+    high: float | None = field(default=None, metadata=FOR_PEOPLE)
+    unit: str = field(default="", metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class RecordsPage:
         it is the first.
     facets_of_newest : bool
         The facets count only the 20 000 newest of what words and ranges find.
+    spreads : tuple of ShownSpread
+        How sizes of voxels and pixels, and energies, of the records found are spread; told where facets are counted.
     ranges : tuple of AskedRange
         Ranges that were asked for.
     filtered : bool
@@ -108,6 +118,7 @@ class RecordsPage:
     sort: str
     facets: tuple[Facet, ...]
     facets_of_newest: bool
+    spreads: tuple[ShownSpread, ...]
     ranges: tuple[AskedRange, ...]
     filtered: bool
     level: str
@@ -127,6 +138,10 @@ def content(
     facility: Values = None,
     proposal: Values = None,
     taxon: Values = None,
+    access: Annotated[
+        list[str] | None,
+        Query(description="`open`: anybody may have the files now; `embargo`: from a later day on"),
+    ] = None,
     holds: Values = None,
     licence: Values = None,
     year: Values = None,
@@ -147,7 +162,19 @@ def content(
     `exposure_s=>=10ms`; of several ranges all must be met. `level=pupil` and `student` tell the cards in plain words.
     """
     level = level_of(request_context.request)
-    selections = (technique, instrument, facility, proposal, taxon, holds, licence, year, state, catalogue)
+    selections = (
+        technique,
+        instrument,
+        facility,
+        proposal,
+        taxon,
+        access,
+        holds,
+        licence,
+        year,
+        state,
+        catalogue,
+    )
     chosen = {name: tuple(values) for name, values in zip(FACETS, selections, strict=True) if values}
     spelled = read_asked(request_context.request.query_params.multi_items())
     ranges = spelled.ranges
@@ -169,6 +196,7 @@ def content(
         offset=offset,
         after=after,
         facets=facets,
+        spread=facets,
         elsewhere=True,
     )
     path = request_context.link("records")
@@ -203,6 +231,7 @@ def content(
         sort=page.sort,
         facets=facet_links(page.facets, path, arguments),
         facets_of_newest=page.facets_of_newest,
+        spreads=spread_links(page.spreads, path, arguments, ranges),
         ranges=tuple(
             AskedRange(
                 name,
@@ -210,6 +239,7 @@ def content(
                 with_query(
                     path, {**arguments, name: tuple(other_text for other_text in texts if other_text != text)}
                 ),
+                *bounds_of(name, text),
             )
             for name, texts in ranges.items()
             for text in texts
