@@ -297,10 +297,10 @@ def _runs(first: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Findin
             yield Finding(name, False, a, b, _only(name in one, name in two), content=False)
     parts = [name for name in {**first, **other} if name not in _TOLD_OF_RUNS]
     unlike = [name for name in parts if not _agree(first.get(name), other.get(name))]
-    finished = [run.get("finished") for run in (first, other)]
+    finished, later = first.get("finished"), other.get("finished")
     detail = f"finished; {', '.join(unlike)} differ too: see provenance.json" if unlike else "finished"
-    same = not unlike and _agree(*finished)
-    yield Finding(_RUN, same, *finished, detail, content=False)
+    same = not unlike and _agree(finished, later)
+    yield Finding(_RUN, same, finished, later, detail, content=False)
 
 
 def _only(in_first: bool, in_other: bool) -> str:
