@@ -65,7 +65,7 @@ def cluster() -> Iterator[str]:
 def standing(executor: Executor, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Executor:
     """Give the executor, with work that is begun already where it can have such, and few processes where not."""
     if executor.name == "dask":
-        monkeypatch.setattr("tomarium.executors.dask.ANSWERS_WITHIN_S", 240.0)
+        monkeypatch.setattr("tomarium.executors.dask_clusters.ANSWERS_WITHIN_S", 240.0)
         return find_executor(f"dask:{request.getfixturevalue('cluster')}")
     return find_executor(f"{executor.name}:tasks=2")
 

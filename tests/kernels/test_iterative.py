@@ -157,7 +157,9 @@ def test_residuals_are_those_of_the_projections() -> None:
         missed = forward(rays, found.image).astype(np.float64)
         missed[:, :SIZE] -= sinogram
         own = np.sqrt(np.sum(missed**2) / sinogram.size)
-        assert found.residual == pytest.approx(own, rel=1e-3)
+        # The normal operator tells squares as differences of sums as large as the data's, in single precision.
+        rounding = 1e-9 if method is sirt else 1e-6
+        assert abs(found.residual**2 - own**2) < rounding * np.mean(sinogram.astype(np.float64) ** 2)
 
 
 @pytest.mark.parametrize("seed", range(3))

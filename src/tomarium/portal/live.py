@@ -243,8 +243,8 @@ def state_now(folder: Path | None) -> str:
         return "none"
     shown = (
         runs(state, time.time()), state.problem, state.running,
-        [(entry["scan"], entry["finished_at"], entry["checked"]) for entry in state.slices[:6]],
-        [(entry["scan"], entry["why"]) for entry in state.queue],
+        [(entry.get("scan"), entry.get("finished_at"), entry.get("checked")) for entry in state.slices[:6]],
+        [(entry.get("scan"), entry.get("why")) for entry in state.queue],
         len(state.failed), len(state.skipped), len(state.slices), _length_of_log(folder),
     )  # fmt: skip
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"
