@@ -7,6 +7,7 @@ import sys
 LOST = """
 import os, signal, weakref
 from tomarium.cli import interrupts, show
+signal.signal(signal.SIG{0}, signal.SIG_DFL)  # what runs the tests may ignore it
 interrupts.install()
 class Thing: pass
 thing = Thing()
@@ -60,3 +61,13 @@ def test_nohup_is_left_in_force() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "goes on\n"
+
+
+def test_who_is_started_beside_a_shell_hears_a_wish_to_stop() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from tomarium.cli import interrupts;"
+        "interrupts.install(); signal.raise_signal(signal.SIGINT); print('goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    assert "KeyboardInterrupt" in done.stderr

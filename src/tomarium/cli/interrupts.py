@@ -27,7 +27,9 @@ def install() -> None:
     """Take Ctrl-C, the signal of batch systems and that of a terminal that is closed as the wish to stop."""
     INSTALLED.set()
     for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup has a command go on without its terminal
+        # nohup has a command go on without its terminal; SIGINT, which a shell ignores for what it starts in the
+        # background, may be sent to it all the same.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _on_signal)
     sys.unraisablehook = _report
 
