@@ -179,7 +179,7 @@ def has_access(
         Whoever asks: who may have the files already is told the same. Nothing has both values at one moment.
     """
     chosen = set(values)
-    moment = now if isinstance(now, ColumnElement) else literal(present() if now is None else now, Float)
+    moment = _moment(now)
     since = of.open_from
     return or_(
         and_(since.is_not(None), since <= moment) if OPEN in chosen else false(),
@@ -187,12 +187,17 @@ def has_access(
     )
 
 
+def _moment(now: Moment | None) -> ColumnElement[float]:
+    """Return a moment as a query compares it; the present one where none is given."""
+    return now if isinstance(now, ColumnElement) else literal(present() if now is None else now, Float)
+
+
 def _condition(
     reader: Reader, since: ColumnElement[float], now: Moment | None, of: Columns = records.c
 ) -> ColumnElement[bool]:
     if reader.sees_all:
         return of.state != HARVESTED
-    moment = now if isinstance(now, ColumnElement) else literal(present() if now is None else now, Float)
+    moment = _moment(now)
     return or_(
         and_(since.is_not(None), since <= moment),  # never NULL, which is neither
         owns(reader, of),
