@@ -26,6 +26,7 @@ from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.settings import SETTINGS
 from tomarium.catalogue.tokens import SCOPES
+from tomarium.kernels.refractive_index import SOURCE as OF_MATERIAL
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
@@ -33,6 +34,7 @@ from tomarium.model.link import LINK_KINDS
 from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
+from tomarium.pipeline.advice import advice_words
 from tomarium.pipeline.advice.questions import GROUPS as ADVICE
 from tomarium.portal import account, live_words, refusals, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
@@ -148,7 +150,9 @@ OF_ADVICE = (
         for one in group
         for text in {one.label, one.help.removesuffix(".") if one.help == f"{one.label}." else one.help}
     ),
-    *(*ADVICE_TOPICS.values(), *ADVICE_WORDS.values()),
+    *(*ADVICE_TOPICS.values(), *(words for words in ADVICE_WORDS.values() if words not in ("δ", "β", "δ/β"))),
+    *(words for name, words in vars(advice_words).items() if name[0].isupper() and name.isupper()),
+    OF_MATERIAL,
 )
 """What the form of a planned beamtime is handed."""
 

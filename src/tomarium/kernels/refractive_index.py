@@ -11,6 +11,10 @@ from typing import Any, Final
 from tomarium import units
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
+from tomarium.model.sentence import Sentence
+
+SOURCE: Final = "%(material)s at %(energy)s, tables of xraylib %(version)s"
+"""Where numbers of a material come from; a page translates it."""
 
 ENERGIES_KEV: Final = 0.1, 800.0
 """Energies between which xraylib has tables of attenuation."""
@@ -85,8 +89,9 @@ class RefractiveIndex:
 
     @property
     def source(self) -> str:
-        """Where the numbers come from, in words."""
-        return f"{self.material} at {units.show(self.energy_kev, 'keV')}, tables of xraylib {_xraylib().__version__}"
+        """Where the numbers come from, in words: a `Sentence`."""
+        energy = units.show(self.energy_kev, "keV")
+        return Sentence(SOURCE, material=self.material, energy=energy, version=_xraylib().__version__)
 
 
 def parse_material(text: str) -> Material:
