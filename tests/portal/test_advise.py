@@ -159,3 +159,39 @@ def test_numbers_of_advice_are_written_in_the_language(client: TestClient) -> No
     assert (
         "Geschwindigkeit der Drehung und Belichtung einer Projektion, für den wirklichen Wert" in german.text
     )
+
+
+@pytest.mark.parametrize(
+    ("params", "french", "german"),
+    [
+        ({"pixel": "0.65"}, "’a pas d’unité ; écrivez-la, par exemple '0.65 um'", "hat keine Einheit"),
+        ({"pixel": "small"}, "ne contient pas de nombre", "enthält keine Zahl"),
+        ({"pixel": "1 s"}, "mesure autre chose", "misst etwas anderes"),
+        ({"pixel": "1 keks"}, "ne peut pas être lue comme m", "lässt sich nicht als m lesen"),
+        ({"pixel": "0.65 m"}, "ce qu’aucun scan n’a", "was kein Scan hat"),
+        ({"energy": "-5 keV"}, "a été donné ; ce doit être un nombre fini", "es muss eine endliche Zahl"),
+        ({"scans": "1.5"}, "Scans est 1.5 ; donnez un nombre entier, 1 ou plus", "Scans ist 1.5; geben Sie"),
+        ({"rows": "nan"}, "un nombre fini était attendu", "erwartet wird eine endliche Zahl"),
+        ({"rows": "many"}, "un nombre était attendu", "erwartet wird eine Zahl"),
+        (
+            {"delta-beta": "-1"},
+            "donnez un nombre fini supérieur à 0",
+            "geben Sie eine endliche Zahl über 0 an",
+        ),
+        ({"material": "SiO2"}, "n’a pas de masse volumique", "hat keine Dichte"),
+        ({"material": "Al x"}, "les tables donnent 2,6", "nennen für das Element 2,6"),
+        ({"material": "SiO2 2650"}, "vérifiez l’unité", "prüfen Sie die Einheit"),
+        ({"material": "SiO2 2.65 oz"}, "n’est pas une unité de masse volumique", "keine Einheit der Dichte"),
+        ({"material": "Xx2 2.65"}, "n’est pas une formule chimique", "ist keine chemische Formel"),
+        ({"material": "0.7 H2O + 0.5 C5H8O2 1.05"}, "la somme de ses parts est 1,2", "Anteile ist 1,2"),
+        ({"material": "SiO2 2.65", "energy": "900 keV"}, "les tables vont de 0,1 à 800", "reichen von 0,1"),
+    ],
+)
+def test_what_cannot_be_is_told_in_the_language(
+    client: TestClient, params: dict[str, str], french: str, german: str
+) -> None:
+    for language, told in (("fr", french), ("de", german)):
+        page = html.fromstring(client.get(f"/{language}/advise", params=params).text)
+        [problem] = page.xpath("//div[@role='alert']/p")
+        assert told in problem.text_content()
+    assert len(client.get("/advise.json", params=params).json()["problems"]) == 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tomarium.errors import EngineUnavailable, ParameterError, UnitError
-from tomarium.model.sentence import Sentence
+from tomarium.model.sentence import Sentence, sentence_of
 from tomarium.pipeline.advice.acquisition import acquisition
 from tomarium.pipeline.advice.advise import Line, Topic, advise
 from tomarium.pipeline.advice.questions import BY_OPTION, GROUPS
@@ -14,6 +14,7 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
 LONGEST: Final = 200
+OF_FIELD: Final = "%(label)s: %(told)s"
 NAMES: Final = {
     "views": "Projections",
     "disk": "Disk and hours",
@@ -137,7 +138,9 @@ def content(request_context: CurrentRequest) -> AdvisePage:
         try:
             values[BY_OPTION[name].field] = BY_OPTION[name].read(text)
         except (ParameterError, UnitError) as problem:
-            problems.append(f"{BY_OPTION[name].label}: {problem}")
+            problems.append(
+                Sentence(OF_FIELD, label=Sentence(BY_OPTION[name].label), told=sentence_of(problem))
+            )
     return AdvisePage(
         title="Plan a beamtime",
         topics=() if problems or not values else _advice(values, problems),
@@ -168,7 +171,7 @@ def _advice(values: dict[str, Any], problems: list[str]) -> tuple[Advice, ...]:
     try:
         return tuple(_shown(topic) for topic in advise(acquisition(values)) if topic.lines or topic.warnings)
     except (ParameterError, UnitError, EngineUnavailable) as problem:
-        problems.append(str(problem))
+        problems.append(sentence_of(problem))
         return ()
 
 
