@@ -218,7 +218,7 @@ def test_a_run_of_another_computer_is_told_as_far_as_that_is_seen(
     content["mark"]["host"] = "beam7"
     word.write_text(json.dumps(content))
     state = one(capsys)
-    assert (state["state"], state["done"]) == ("elsewhere", 2)
+    assert (state["state"], state["done"], state["ends_at"]) == ("elsewhere", 2, None)
     assert "it cannot be seen whether that runs" in state["notes"][0]
     assert state["advice"] == f"ssh beam7 tomarium status {here / 'record'}"
 

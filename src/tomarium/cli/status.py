@@ -130,7 +130,7 @@ def _show_now(found: Found, before: dict[Path, str], all_finished: bool) -> None
     if sys.stdout.isatty():
         height = max(4, shutil.get_terminal_size().lines - 1)
         click.echo("\x1b[H\x1b[J", nl=False)
-        for text, colour in _lines(found, all_finished)[-height:]:
+        for text, colour in _last_rows(_lines(found, all_finished), height):
             click.secho(text, fg=colour)
         return
     from tomarium.cli.status_lines import row, widths
@@ -141,6 +141,14 @@ def _show_now(found: Found, before: dict[Path, str], all_finished: bool) -> None
             if state.state != "finished" or len(before) > 1:
                 text = row(state, _name(state), *widths([state], 120), time.time())
                 click.echo(f"{time.strftime('%H:%M:%S')}  {text}")
+
+
+def _last_rows(lines: list[tuple[str, str | None]], height: int) -> list[tuple[str, str | None]]:
+    """Cut lines to those that the terminal holds, where a long command takes several rows."""
+    width, rows, first = shutil.get_terminal_size().columns, 0, len(lines)
+    while first and (rows := rows + max(1, -(-len(lines[first - 1][0]) // width))) <= height:
+        first -= 1
+    return lines[first:]
 
 
 def _data(found: Found) -> dict[str, object]:

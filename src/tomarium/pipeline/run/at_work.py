@@ -21,6 +21,8 @@ from tomarium.errors import FormatError, Interrupted
 NAME: Final = "at_work.json"
 """File in which a process says that it is at work, beside what it works on."""
 
+BEGINS: Final = "before its first slab"
+
 Presence = Literal["runs", "halted", "gone", "elsewhere"]
 """Whether a process is there; "halted" by Ctrl-Z; "elsewhere" where it cannot be seen from here."""
 
@@ -141,7 +143,11 @@ class Word:
         """
         if self.folder is not None:
             now = time.time()
-            self._write(AtWork(this_process(), command_line(), str(Path.cwd()), executor, now, since=now))
+            self._write(
+                AtWork(
+                    this_process(), command_line(), str(Path.cwd()), executor, now, doing=BEGINS, since=now
+                )
+            )
 
     def tell(self, **changes: Any) -> None:
         """Say what has changed.

@@ -230,7 +230,7 @@ def _with_word(found: WorkState, at_work: AtWork) -> WorkState:
             here = socket.gethostname()
             note = f"begun by {who}; from here ({here}) it cannot be seen whether that runs"
             there = f"ssh {at_work.mark.host} tomarium status {shlex.quote(str(found.path.absolute()))}"
-            return replace(found, state="elsewhere", notes=(*found.notes, note), advice=there)
+            return replace(found, state="elsewhere", ends_at=None, notes=(*found.notes, note), advice=there)
     why = (
         "the computer was started anew since"
         if at_work.mark.boot != boot()
