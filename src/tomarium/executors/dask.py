@@ -79,13 +79,13 @@ def map_dask(
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings()))
         stack.enter_context(_silent())
-        stack.enter_context(in_work())
         client = client_of(stack, argument, function, workers, length_hint(items, workers))
         sharing = _Sharing(
             client, _sent(client, function), workers, bool(argument), place_of(argument),
             function.folder if isinstance(function, Task) else None,
         )  # fmt: skip
-        yield from sharing.results(iter(items))
+        with in_work():
+            yield from sharing.results(iter(items))
     remove_logs(function)
 
 
