@@ -176,6 +176,14 @@ def test_search_takes_facets_and_ranges(
         capsys.readouterr()
         assert execute(["search", *words, *place]) == 0
         assert f"{count} found" in capsys.readouterr().out
+    assert (
+        execute(["search", "tooth", "--filter", "instrument=ID16", "--filter", "instrument=ID17", *place])
+        == 0
+    )
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("0 found\n", "without 'ID16, ID17': 1 found\n")
+    assert execute(["search", "tooth <1um", *place]) == 0
+    assert capsys.readouterr().err == "with 'voxel <1um' as a range: 1 found\n"
     assert execute(["search", "--facets", "--json", *place]) == 0
     assert '"value": "ID19"' in capsys.readouterr().out
     for words, said in (

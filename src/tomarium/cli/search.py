@@ -82,24 +82,34 @@ def command(
     tomarium search --filter 'licence=none stated'
     tomarium search "layered intrusion" --with eds --with ct
     """
+    from tomarium.catalogue.asked import Asked
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.fewer_conditions import without_one
     from tomarium.catalogue.ranges import split_range
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.search import search
 
+    asked = Asked(
+        " ".join(words),
+        _group_by_name(_split_filter(text) for text in filters),
+        _group_by_name(split_range(text) for text in ranges),
+        companions,
+    )
     with open_catalogue(catalogue, make=False) as opened:
         page = search(
             opened,
             LOCAL_OWNER,
-            " ".join(words),
-            filters=_group_by_name(_split_filter(text) for text in filters),
-            ranges=_group_by_name(split_range(text) for text in ranges),
+            asked.words,
+            filters=asked.filters,
+            ranges=asked.ranges,
             companions=companions,
             sort=sort,
             limit=limit,
             facets=facets,
             elsewhere=True,
         )
+        fewer = () if page.total or as_json else without_one(opened, LOCAL_OWNER, asked)
+        is_empty = not page.total and not search(opened, LOCAL_OWNER, limit=1, elsewhere=True).total
     if as_json:
         facets_content = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
         show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **facets_content})
@@ -124,6 +134,16 @@ def command(
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
+    if is_empty:
+        click.echo(
+            f"{opened.name}: this catalogue holds no records yet; file one: tomarium ingest RECORD, or name another "
+            f"with --catalogue",
+            err=True,
+        )
+    for other in fewer:
+        condition = ", ".join(other.values)
+        told = f"with {condition!r} as a range" if other.as_range else f"without {condition!r}"
+        click.echo(f"{told}: {other.total}{'+' if other.more else ''} found", err=True)
     for facet in page.facets:
         click.echo(
             f"{facet.label}: {', '.join(f'{choice.value} ({choice.count})' for choice in facet.choices)}"
@@ -139,8 +159,8 @@ def _split_filter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    values_by_name: dict[str, list[str]] = {}
+def _group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    values_by_name: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
-        values_by_name.setdefault(name, []).append(value)
+        values_by_name[name] = (*values_by_name.get(name, ()), value)
     return values_by_name
