@@ -95,7 +95,7 @@ SETS: tuple[dict[str, str], ...] = (
         "pixel": "6.5 um", "sample": "100 mm", "material": "Pb 11.35", "energy": "20.5 keV", "distance": "5 cm",
     },
     {"columns": "2048", "rows": "2048", "extended": "1", "views": "1500"},
-    {"columns": "2048", "rows": "2048"},
+    {"columns": "2048", "rows": "2048", "scans": "3"},
     {"columns": "2048", "rows": "10", "views": "2048", "span": "180 deg", "sample": "1.5 mm", "pixel": "1.5 um",
      "energy": "20 keV", "distance": "0 cm"},
     {"columns": "2048", "rows": "10", "views": "9000", "span": "180 deg", "energy": "20 keV", "distance": "5 cm"},

@@ -266,7 +266,8 @@ def _disk(scan: Acquisition) -> Topic:
         lines.append(_bytes("total_bytes", total, Sentence(words.SCANS, scans=scans)))
     if not scan.is_extended and methods == 1 and width == columns:
         rule = scans * design.RULE_BYTES * columns**2 * rows
-        lines.append(_bytes("rule_bytes", rule, Sentence(words.RULE, scans=scans)))
+        told = words.RULE_ONE if scans == 1 else words.RULE
+        lines.append(_bytes("rule_bytes", rule, Sentence(told, scans=scans)))
     lines += [
         _bytes("safe_bytes", 2 * total, words.TO_BRING if scan.methods else words.TO_BRING_EACH),
         _bytes("binned_bytes", total // 8, words.BINNED),
