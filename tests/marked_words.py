@@ -15,7 +15,7 @@ from tomarium.beamtime.copy_ledger import STATES as COPY_STATES
 from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
 from tomarium.beamtime.work_jobs import STAGES
 from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
-from tomarium.catalogue import ranges, specimen_space
+from tomarium.catalogue import form_words, ranges, specimen_space
 from tomarium.catalogue.companions import LABEL as OF_COMPANIONS
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.entity_records import BEHIND, HIDDEN
@@ -181,6 +181,7 @@ OF_CATALOGUE = (
     *(ranges.REVERSED, ranges.NOT_FINITE, ranges.NO_UNIT, OF_COMPANIONS),
     *(specimen_space.VOXELS_UNKNOWN, specimen_space.PIXELS_UNKNOWN, specimen_space.NO_IMAGE),
     specimen_space.FOLDER_AWAY,
+    *(words for name, words in vars(form_words).items() if name[0].isupper() and name.isupper()),
 )
 """What the catalogue says of ranges, of images without a place, and of images beside a record."""
 

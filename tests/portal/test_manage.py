@@ -144,6 +144,16 @@ def test_what_cannot_be_done_is_said(
     assert client.get("/records/tooth.json").json()["state"] == "draft"
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("/fr/records/tooth/edit", "le titre est vide"), ("/de/records/tooth/edit", "der Titel ist leer")],
+)
+def test_an_empty_title_is_told_in_the_language(client: TestClient, address: str, told: str) -> None:
+    answer = client.post(address, data={"title": " "}, headers={"Accept": "text/html"})
+    assert answer.status_code == 422
+    assert told in answer.text
+
+
 def test_each_does_what_their_role_allows(catalogue: Catalogue) -> None:
     tokens = {}
     people = (("root", "administrator"), ("ada", "member"), ("eve", "member"), ("cora", "curator"))

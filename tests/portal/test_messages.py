@@ -123,6 +123,11 @@ def test_what_is_refused(clients: dict[str, TestClient]) -> None:
         "An answer needs an e-mail address"
         in nobody.post("/records/tooth/ask", json={"text": "x"}, headers=JSON).json()["detail"]
     )
+    for language, words in (
+        ("fr", "Écrivez ce que vous voulez dire"),
+        ("de", "Schreiben Sie, was Sie sagen möchten"),
+    ):
+        assert words in nobody.post(f"/{language}/feedback", data={"text": " "}).text
     page = nobody.post("/feedback", data={"text": "Keep this", "email": "none"})
     assert page.status_code == 422
     assert "Keep this</textarea>" in page.text

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tomarium.catalogue import queries
+from tomarium.catalogue import form_words, queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
@@ -24,6 +24,7 @@ from tomarium.catalogue.withheld_values import forget_withheld, is_withheld, wit
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Funding, Person, Record, Related, Value
 from tomarium.model.plain_card import read_field
+from tomarium.model.sentence import Sentence
 from tomarium.standards.ro_crate import FILENAME, export
 
 
@@ -124,7 +125,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
 def _apply(connection: Connection, reader: Reader, record: Record, changes: Changes) -> Record:
     fields = {name: getattr(changes, name) for name in FIELDS if getattr(changes, name) is not None}
     if "title" in fields and not fields["title"].strip():
-        raise ParameterError(f"{record.id}: the title is empty; give one line that tells people what it is")
+        raise ParameterError(Sentence(form_words.NO_TITLE, id=record.id))
     for kind in KINDS:
         if (id := getattr(changes, kind)) is not None:
             record = choose(connection, reader, record, kind, id)
@@ -274,5 +275,5 @@ def place_for(connection: Connection, reader: Reader, id: str) -> Path:
             f"there is no record {id[:80]!r} in this catalogue; file it with: tomarium ingest FOLDER"
         )
     if not place.mine:
-        raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
+        raise NotAllowed(Sentence(form_words.NOT_YOURS, id=id, name=reader.name or "a visitor"))
     return place.folder

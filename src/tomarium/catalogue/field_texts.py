@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.catalogue import form_words
 from tomarium.catalogue.edit import Changes
 from tomarium.catalogue.edit_table import parameter_of_cell
 from tomarium.errors import ParameterError
@@ -16,6 +17,7 @@ from tomarium.model import Value, parameter
 from tomarium.model.person import read_person
 from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.model.publication import read_funding, read_related
+from tomarium.model.sentence import Sentence
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -95,9 +97,7 @@ def read_parameter(text: str) -> tuple[str, Any]:
     """
     name, _, told = (part.strip() for part in text.partition("="))
     if not name or not told:
-        raise ParameterError(
-            f"{text[:80]!r} is no parameter; write NAME = VALUE, such as energy_kev = 20 keV"
-        )
+        raise ParameterError(Sentence(form_words.NO_PARAMETER, text=repr(text[:80])))
     if not _KEY.fullmatch(name):
         return parameter_of_cell(name, told)
     unit = parameter.unit(name)

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from tomarium.catalogue import queries
+from tomarium.catalogue import form_words, queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.comments import add_comment
@@ -28,6 +28,7 @@ from tomarium.catalogue.record_patches import ask_for_patches
 from tomarium.catalogue.settings import all_settings, publisher
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Publication, Record, Related
+from tomarium.model.sentence import Sentence
 
 OPENS_ON: Final = "opens_on"
 """Parameter: the day on which the files open, as the catalogue tells from which the record was imported."""
@@ -129,7 +130,7 @@ def send_back(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
     """
     demand_role(reader, "curator", to="send a record back")
     if not text.strip():
-        raise ParameterError(f"{id}: say what its owner is to change, such as: --because 'name the beamline'")
+        raise ParameterError(Sentence(form_words.WHY_SENT_BACK, id=id))
     _move(catalogue, reader, id, "send back", "review", "draft", text, "request")
 
 
@@ -365,7 +366,7 @@ def withdraw(catalogue: Catalogue, reader: Reader, id: str, reason: str) -> Reco
     """
     demand_role(reader, "curator", to="withdraw a record")
     if not reason.strip():
-        raise ParameterError(f"{id}: say why it is withdrawn; its page will tell everybody")
+        raise ParameterError(Sentence(form_words.WHY_WITHDRAWN, id=id))
     now = datetime.now(UTC).replace(microsecond=0)
 
     def change(_connection: Connection, record: Record) -> Record:

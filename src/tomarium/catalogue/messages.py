@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, literal, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
@@ -21,6 +22,7 @@ from tomarium.catalogue.sign_in_limits import network
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.text_tables import messages
 from tomarium.errors import InputError, ParameterError
+from tomarium.model.sentence import Sentence
 
 WINDOW_S: Final = 3600.0
 PER_NETWORK: Final = 5
@@ -101,11 +103,11 @@ def write_message(
     name, email = " ".join(fields.get("name", "").split()), fields.get("email", "").strip()
     text = fields.get("text", "").replace("\r\n", "\n").strip()
     if not text or len(text) > LONGEST:
-        raise ParameterError(f"write what you want to say, in at most {LONGEST} letters")
+        raise ParameterError(Sentence(form_words.NO_MESSAGE, longest=LONGEST))
     if len(name) > 100 or not name.isprintable():
-        raise ParameterError("the name has more than 100 letters, or signs that cannot be printed")
+        raise ParameterError(Sentence(form_words.NAME_OF_SENDER))
     if record and not email:
-        raise ParameterError("an answer needs an e-mail address; write yours")
+        raise ParameterError(Sentence(form_words.NO_ADDRESS))
     email = read_address(email) if email else ""
     with catalogue.writing() as connection:
         _demand_few(connection, network(address))

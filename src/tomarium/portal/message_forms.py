@@ -10,9 +10,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from tomarium.catalogue.messages import TooMany, close_message, messages_of, write_message
 from tomarium.errors import ParameterError
+from tomarium.model.sentence import sentence_of
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, demand_known, own_path, run_form_action
 from tomarium.portal.identity import demand_scope
+from tomarium.portal.languages import translate
 from tomarium.portal.page import Page
 from tomarium.portal.pages.feedback import ASK, FEEDBACK, FeedbackPage, page_of
 from tomarium.portal.pages.messages import message_row
@@ -89,7 +91,9 @@ def _refused(
         raise HTTPException(status, sentence, headers) from problem
     parts = {"id": shown.record} if shown.record else {}
     path = context.link(f"{page.name}.json", parts)
-    response = answer_html(context, page, replace(shown, problem=sentence), path)
+    told = translate(sentence_of(problem), context.language)
+    told = f"{told}."[:1].upper() + f"{told}."[1:]
+    response = answer_html(context, page, replace(shown, problem=told), path)
     response.status_code = status
     response.headers.update(headers)
     return response
