@@ -71,6 +71,7 @@ def map_dask(
     """
     try:
         import dask
+        import distributed  # noqa: F401  its defaults would be taken away with settings made before they are there
     except ImportError as problem:
         raise EngineUnavailable(
             "the executor dask needs Dask distributed; install it with: pip install 'tomarium[dask]'"
