@@ -90,6 +90,9 @@ def test_an_index_that_is_lost_is_made_anew(
     assert execute(["index", "rebuild", str(record.parent), "--new", "--catalogue", place]) == 0
     assert execute(["search", "tooth", "--catalogue", place]) == 0
     assert "1 found" in capsys.readouterr().out
+    for word, said in (("Licence:CC0-1.0", True), ("10.5072:tooth", False)):
+        assert execute(["search", word, "--catalogue", place]) == 0
+        assert ("asked by --filter licence=CC0-1.0" in capsys.readouterr().err) == said
     assert execute(["index", "rebuild", str(record.parent), "--catalogue", place]) == 0
 
 

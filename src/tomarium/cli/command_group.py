@@ -83,6 +83,10 @@ MEANT: Final = {
     "web": "serve",
     "login": "user",
     "export": "convert",
+    "init": "ingest",
+    "create": "ingest",
+    "new": "protocol",
+    "stl": "print",
     "help": "--help",
     "version": "--version",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +28,8 @@ _NAMED = 3  # of more than so many creators the first is named
     metavar="FACET=VALUE",
     multiple=True,
     help="Only those with this technique, instrument, facility, proposal, taxon, licence (or 'none stated'), year, "
-    "state or catalogue, or by what they hold: volume, projections, image, mesh, table or 'plain card'; of one facet "
-    "any will do.",
+    "state, access (open, embargo) or catalogue, or by what they hold: volume, projections, image, mesh, table or "
+    "'plain card'; of one facet any will do.",
 )
 @click.option(
     "--range",
@@ -134,6 +136,8 @@ def command(
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
+    if not page.total and (meant := _filters_meant(words)):
+        click.echo(f"words are looked for in the text of records; a facet is asked by {meant}", err=True)
     if is_empty:
         click.echo(
             f"{opened.name}: this catalogue holds no records yet; file one: tomarium ingest RECORD, or name another "
@@ -150,6 +154,18 @@ def command(
         )
     if page.facets_of_newest:
         click.echo("Counted among the 20 000 newest only")
+
+
+def _filters_meant(words: Sequence[str]) -> str:
+    """Write the words that name a facet, as `licence:CC-BY-4.0` does, as the options that ask for it."""
+    from tomarium.catalogue.facets import FACETS
+
+    parts = (re.fullmatch(r"(\w+)[:=](.+)", word) for word in words)
+    return " ".join(
+        f"--filter {shlex.quote(f'{part[1].lower()}={part[2]}')}"
+        for part in parts
+        if part and part[1].lower() in FACETS
+    )
 
 
 def _split_filter(text: str) -> tuple[str, str]:

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from tomarium.atomic_files import drafts_of, take_lock, write_json
 from tomarium.errors import InputError
+from tomarium.formats.opening.messages import UNFINISHED_RUN
 from tomarium.formats.record.reader import CRATE
 from tomarium.formats.resumable.progress import ProgressLog
 from tomarium.pipeline.run.at_work import Word, boot
 
-FOLDER: Final = "unfinished"
+FOLDER: Final = UNFINISHED_RUN
 """Below the record's folder; its presence says that the run has not come to its end."""
 
 REQUEST: Final = "request.json"
