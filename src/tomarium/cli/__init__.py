@@ -75,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _collect_later()
     code = execute(list(sys.argv[1:] if arguments is None else arguments))
     interrupts.leave()
+    interrupts.end_at_once(code)
     gc.freeze()  # else Python looks for garbage among all there is before it leaves
     sys.exit(code)
 
