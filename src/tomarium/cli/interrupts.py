@@ -51,6 +51,12 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def ask_once(number: int, frame: FrameType | None) -> None:
+    """Take a signal as the wish to stop, where none came before it."""
+    if not ASKED.is_set():
+        _on_signal(number, frame)
+
+
 def check() -> None:
     """Stop now if that was asked for.
 
