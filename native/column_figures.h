@@ -1,142 +1,270 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Figures of the columns of one sinogram: the median of their second differences over the angles, and their means in
-// blocks of angles.
+// Figures of the columns of one sinogram: the median of their second differences over the angles, their means in blocks
+// of angles, and medians of such figures over neighbouring columns.
 //
-// A median is looked for by halving the interval that it lies in, sixteen columns at a time, each time counting what
-// lies below the middle: first of the upper halves of the numbers, then of the lower halves of those that share the
-// upper half of the median. A number without sign orders as its bits do.
+// A median over angles is looked for by halving the interval that it lies in, sixteen columns at a time, each time
+// counting what lies below the middle, of the upper halves of the numbers: a number without sign orders as its bits do.
+// Few share the upper half of the median; those are put in order.
 #pragma once
-#include "lanes.h"
+#include "block_sums.h"
+#include "mirrored.h"
 
 namespace tomarium::TOMARIUM_LEVEL {
 
-typedef std::int16_t Halves __attribute__((vector_size(2 * LANES), aligned(2 * LANES), may_alias)); // of the numbers
+constexpr int HALVES_HELD = PART < 8 ? 8 : LANES, PIECES = LANES / HALVES_HELD; // of halves in a register
+typedef std::int16_t Halves __attribute__((vector_size(2 * HALVES_HELD), aligned(2 * HALVES_HELD), may_alias));
 typedef std::int32_t Counts __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 
-constexpr int COUNTED = 1 << 14;          // how many numbers a half counts without overflow
-constexpr std::int16_t LOWEST = -0x8000; // what a lower half is counted from, for it fills all of its bits
+constexpr int COUNTED = 1 << 14; // how many numbers a half counts without overflow
+constexpr int FEW_SHARE = 96;    // numbers that share an upper half and are put in order one by one
 
-static std::ptrdiff_t difference_scratch_lines(const ColumnFigures& f) { // the numbers, and two halves of each
-    return 2 * std::ptrdiff_t(f.angles);
+static std::ptrdiff_t difference_scratch_lines(const ColumnFigures& f) { // the numbers, and their upper halves
+    return f.angles + (f.angles + 1) / 2;
+}
+
+// The upper halves of the numbers of a line, in their order; none of them is negative.
+static inline void upper_halves(const Line* line, Halves* to) {
+#if TOMARIUM_PART == 16
+    *to = (Halves)_mm512_cvtepi32_epi16(_mm512_srli_epi32((__m512i)*line, 16));
+#elif TOMARIUM_PART == 8
+    const __m256i* two = reinterpret_cast<const __m256i*>(line);
+    const __m256i both = _mm256_packus_epi32(_mm256_srli_epi32(two[0], 16), _mm256_srli_epi32(two[1], 16));
+    *to = (Halves)_mm256_permute4x64_epi64(both, 0xd8);
+#elif defined(__SSE2__)
+    const __m128i* four = reinterpret_cast<const __m128i*>(line);
+    for (int k = 0; k < 2; ++k)
+        to[k] = (Halves)_mm_packs_epi32(_mm_srli_epi32(four[2 * k], 16), _mm_srli_epi32(four[2 * k + 1], 16));
+#else
+    for (int l = 0; l < LANES; ++l)
+        to[l / HALVES_HELD][l % HALVES_HELD] = reinterpret_cast<const std::int32_t*>(line)[l] >> 16;
+#endif
+}
+
+// Two bits for each of sixteen lanes, set where its half is the one looked for.
+static inline std::uint32_t lanes_like(const Halves* halves, const Halves* looked_for) {
+#if TOMARIUM_PART >= 8
+    return std::uint32_t(_mm256_movemask_epi8((__m256i)(halves[0] == looked_for[0])));
+#elif defined(__SSE2__)
+    return std::uint32_t(_mm_movemask_epi8((__m128i)(halves[0] == looked_for[0]))) |
+           std::uint32_t(_mm_movemask_epi8((__m128i)(halves[1] == looked_for[1]))) << 16;
+#else
+    std::uint32_t found = 0;
+    for (int l = 0; l < LANES; ++l)
+        if (halves[l / HALVES_HELD][l % HALVES_HELD] == looked_for[l / HALVES_HELD][l % HALVES_HELD])
+            found |= std::uint32_t(3) << 2 * l;
+    return found;
+#endif
 }
 
 // How many halves of each column are less than `than`.
-static inline void count_less(const Halves* values, int count, Halves than, std::int32_t* total) {
+static inline void count_less(const Halves* values, int count, const Halves* than, std::int32_t* total) {
     for (int l = 0; l < LANES; ++l) total[l] = 0;
-    for (int k = 0; k < count; k += COUNTED) {
-        const int stop = smaller(count, k + COUNTED);
-        Halves some{}, more{};
-        int j = k;
-        for (; j + 2 <= stop; j += 2) {
-            some -= Halves(values[j] < than);
-            more -= Halves(values[j + 1] < than);
+    for (int piece = 0; piece < PIECES; ++piece)
+        for (int k = 0; k < count; k += COUNTED) {
+            const int stop = smaller(count, k + COUNTED);
+            Halves some{}, more{};
+            int j = k;
+            for (; j + 2 <= stop; j += 2) {
+                some -= Halves(values[j * PIECES + piece] < than[piece]);
+                more -= Halves(values[(j + 1) * PIECES + piece] < than[piece]);
+            }
+            if (j < stop) some -= Halves(values[j * PIECES + piece] < than[piece]);
+            some += more;
+            for (int l = 0; l < HALVES_HELD; ++l) total[piece * HALVES_HELD + l] += some[l];
         }
-        if (j < stop) some -= Halves(values[j] < than);
-        some += more;
-        for (int l = 0; l < LANES; ++l) total[l] += some[l];
-    }
 }
 
-// Of each column the largest half, of so many bits, below which no more than `rank` lie: that at `rank`.
-static inline Halves half_at(const Halves* values, int count, const std::int32_t* rank, int bits, std::int16_t from) {
-    Halves found{};
-    for (int bit = bits - 1; bit >= 0; --bit) {
-        const Halves one = Halves{} + std::int16_t(1 << bit);
+// Of each column the largest upper half below which no more than `rank` lie: that at `rank`.
+static inline void half_at(const Halves* values, int count, int rank, Halves* found) {
+    for (int piece = 0; piece < PIECES; ++piece) found[piece] = Halves{};
+    for (int bit = 14; bit >= 0; --bit) {
+        Halves one[PIECES];
+        for (int piece = 0; piece < PIECES; ++piece) one[piece] = found[piece] | std::int16_t(1 << bit);
         std::int32_t less[LANES];
-        count_less(values, count, (found | one) + from, less);
+        count_less(values, count, one, less);
         for (int l = 0; l < LANES; ++l)
-            if (less[l] <= rank[l]) found[l] |= one[l];
+            if (less[l] <= rank) found[l / HALVES_HELD][l % HALVES_HELD] |= std::int16_t(1 << bit);
     }
-    return found + from;
 }
 
-// The upper halves (1) of the numbers of a line, or the lower ones (0), in their order.
-template <int HALF> static inline Halves halves_of(const Line* line) {
-    const Halves* two = reinterpret_cast<const Halves*>(line);
-    return __builtin_shufflevector(two[0], two[1], HALF, HALF + 2, HALF + 4, HALF + 6, HALF + 8, HALF + 10, HALF + 12,
-                                   HALF + 14, HALF + 16, HALF + 18, HALF + 20, HALF + 22, HALF + 24, HALF + 26,
-                                   HALF + 28, HALF + 30);
+// The bits of the number at `rank` of each column, where the upper half of it is known and many share that.
+static inline void search_lower_half(const Line* numbers, int count, int rank, Line* found) {
+    for (int bit = 15; bit >= 0; --bit)
+        for (int p = 0; p < PARTS; ++p) {
+            Counts& bits = reinterpret_cast<Counts*>(found)[p];
+            const Counts one = bits | (1 << bit);
+            Counts less{};
+            for (int k = 0; k < count; ++k) less -= (Counts)(reinterpret_cast<const Counts*>(numbers + k)[p] < one);
+            bits = (Counts)(less <= rank) ? one : bits;
+        }
+}
+
+// Of the `width` first columns the number at `rank`.
+static inline Line number_at(const Line* numbers, const Halves* high, int count, int rank, int width) {
+    Halves upper[PIECES];
+    half_at(high, count, rank, upper);
+    std::int32_t less[LANES];
+    count_less(high, count, upper, less);
+    std::uint16_t kept[LANES][FEW_SHARE];
+    int shared[LANES] = {};
+    for (int k = 0; k < count; ++k)
+        for (std::uint32_t lanes = lanes_like(high + k * PIECES, upper) & 0x55555555u; lanes; lanes &= lanes - 1) {
+            const int l = __builtin_ctz(lanes) / 2;
+            if (shared[l] < FEW_SHARE) kept[l][shared[l]] = std::uint16_t(reinterpret_cast<const std::int32_t*>(numbers + k)[l]);
+            ++shared[l];
+        }
+    Line found;
+    std::int32_t* bits = reinterpret_cast<std::int32_t*>(&found);
+    bool many = false;
+    for (int l = 0; l < LANES; ++l) {
+        bits[l] = std::int32_t(upper[l / HALVES_HELD][l % HALVES_HELD]) << 16;
+        many |= l < width && shared[l] > FEW_SHARE;
+    }
+    if (many) {
+        search_lower_half(numbers, count, rank, &found);
+        return found;
+    }
+    for (int l = 0; l < width; ++l) {
+        std::uint16_t* lower = kept[l];
+        for (int k = 1; k < shared[l]; ++k) {
+            const std::uint16_t value = lower[k];
+            int to = k;
+            for (; to > 0 && lower[to - 1] > value; --to) lower[to] = lower[to - 1];
+            lower[to] = value;
+        }
+        bits[l] |= lower[rank - less[l]];
+    }
+    return found;
+}
+
+// The mean of the number in the middle and that below it, of an even count of numbers.
+static inline Line mean_with_below(const Line* numbers, int count, const Line& above) {
+    Line median;
+    for (int p = 0; p < PARTS; ++p) { // the largest of those that are less, unless the number below is its equal
+        const Part than = reinterpret_cast<const Part*>(&above)[p];
+        Part largest{};
+        Counts fewer{};
+        for (int k = 0; k < count; ++k) {
+            const Part number = reinterpret_cast<const Part*>(numbers + k)[p];
+            const Counts truth = (Counts)(number < than);
+            fewer -= truth;
+            largest = larger(largest, (Part)((Counts)number & truth));
+        }
+        const Part other = (Part)((Counts)largest & (Counts)(fewer == count / 2)) +
+                           (Part)((Counts)than & (Counts)(fewer != count / 2));
+        reinterpret_cast<Part*>(&median)[p] = 0.5f * (other + than);
+    }
+    return median;
 }
 
 // The median of |a[k] - 2 a[k + 1] + a[k + 2]| of each column; of an even number the mean of the two in the middle.
-static void difference_medians(const ColumnFigures& f) {
-    const int count = f.angles - 2, middle = count / 2;
+// With blocks, their means, the least and the largest number, and whether all are finite.
+static void column_figures(ColumnFigures& f) {
+    const int count = f.angles - 2;
     Line* numbers = reinterpret_cast<Line*>(f.scratch);
-    Halves* high = reinterpret_cast<Halves*>(numbers + count);
-    Halves* low = high + count;
+    Halves* high = reinterpret_cast<Halves*>(numbers + f.angles);
+    f.least = __builtin_inff();
+    f.largest = -f.least;
+    f.finite = true;
     for (int first = 0; first < f.columns; first += LANES) {
         const int width = smaller(LANES, f.columns - first);
-        Line rest[3] = {}; // of fewer columns than a line holds
-        const auto read = [&](int k) {
-            const float* from = f.data + k * f.stride + first;
-            if (width == LANES) return from;
-            __builtin_memcpy(&rest[k % 3], from, sizeof(float) * width);
-            return reinterpret_cast<const float*>(&rest[k % 3]);
-        };
-        for (int k = 0; k < count; ++k) {
-            __builtin_prefetch(f.data + (k + 24) * f.stride + first);
-            const float *before = read(k), *here = read(k + 1), *after = read(k + 2);
+        const float* from = f.data + first / LANES * f.group_stride;
+        const bool whole = width == LANES || f.group_stride != LANES; // a group is whole, whatever is in it
+        const bool seen = f.blocks != 0;
+        const int angles = f.angles;
+        const std::ptrdiff_t stride = f.stride;
+        BlockSums sums(f.means, f.blocks, f.angles, f.columns, first, width);
+        BlockSums more(f.more_means, f.more_blocks, f.angles, f.columns, first, width);
+        Part before[PARTS] = {}, here[PARTS] = {}, check[PARTS] = {}, low[PARTS], high_of[PARTS];
+        for (int p = 0; p < PARTS; ++p) high_of[p] = -(low[p] = part(__builtin_inff()));
+        for (int k = 0; k < angles; ++k) {
+            Line line{};
+            if (whole)
+                for (int p = 0; p < PARTS; ++p)
+                    reinterpret_cast<Part*>(&line)[p] = *reinterpret_cast<const LoosePart*>(from + k * stride + p * PART);
+            else
+                __builtin_memcpy(&line, from + k * stride, sizeof(float) * width);
             for (int p = 0; p < PARTS; ++p) {
-                typedef float LoosePart __attribute__((vector_size(4 * PART), aligned(4), may_alias));
-                const auto at = [&](const float* from) { return *reinterpret_cast<const LoosePart*>(from + p * PART); };
-                const LoosePart second = (at(after) - at(here)) - (at(here) - at(before));
-                reinterpret_cast<Counts*>(numbers + k)[p] = (Counts)second & 0x7fffffff;
-            }
-            high[k] = halves_of<1>(numbers + k);
-        }
-        std::int32_t rank[LANES], less[LANES];
-        for (int l = 0; l < LANES; ++l) rank[l] = middle;
-        const Halves upper = half_at(high, count, rank, 15, 0);
-        count_less(high, count, upper, less);
-        for (int l = 0; l < LANES; ++l) rank[l] -= less[l];
-        for (int k = 0; k < count; ++k) { // those of another upper half count as the largest
-            const Halves shared = Halves(high[k] == upper), half = halves_of<0>(numbers + k) + LOWEST;
-            low[k] = (shared & half) | (~shared & std::int16_t(0x7fff));
-        }
-        const Halves lower = half_at(low, count, rank, 16, LOWEST) - LOWEST;
-        Line above;
-        for (int l = 0; l < LANES; ++l)
-            reinterpret_cast<std::int32_t*>(&above)[l] = std::int32_t(upper[l]) << 16 | std::uint16_t(lower[l]);
-        Line median = above;
-        if (count % 2 == 0) { // the largest of those that are less, unless the number below the median is its equal
-            for (int p = 0; p < PARTS; ++p) {
-                const Part than = reinterpret_cast<Part*>(&above)[p];
-                Part largest{};
-                Counts fewer{};
-                for (int k = 0; k < count; ++k) {
-                    const Part number = reinterpret_cast<Part*>(numbers + k)[p];
-                    const Counts truth = (Counts)(number < than);
-                    fewer -= truth;
-                    largest = larger(largest, (Part)((Counts)number & truth));
+                const Part after = reinterpret_cast<const Part*>(&line)[p];
+                if (k >= 2) {
+                    const Part second = (after - here[p]) - (here[p] - before[p]);
+                    reinterpret_cast<Counts*>(numbers + k - 2)[p] = (Counts)second & 0x7fffffff;
                 }
-                for (int l = 0; l < PART; ++l) {
-                    const float other = fewer[l] == middle ? largest[l] : than[l];
-                    median[p * PART + l] = 0.5f * (other + than[l]);
+                before[p] = here[p];
+                here[p] = after;
+                if (seen) {
+                    low[p] = smaller(low[p], after);
+                    high_of[p] = larger(high_of[p], after);
+                    check[p] += after * 0.0f;
                 }
             }
+            sums.add(k, line);
+            more.add(k, line);
         }
+        for (int k = 0; k < count; ++k) upper_halves(numbers + k, high + k * PIECES);
+        for (int l = 0; f.blocks && l < width; ++l) {
+            f.least = smaller(f.least, float(low[l / PART][l % PART]));
+            f.largest = larger(f.largest, float(high_of[l / PART][l % PART]));
+            f.finite &= check[l / PART][l % PART] == 0.0f;
+        }
+        Line median = number_at(numbers, high, count, count / 2, width);
+        if (count % 2 == 0) median = mean_with_below(numbers, count, median);
         __builtin_memcpy(f.medians + first, &median, sizeof(float) * width);
     }
 }
 
-// Means of neighbouring angles, the first blocks an angle longer where they are not equal; of what is left once a share
-// of what was removed is taken away, if that is given.
-static void block_means(const ColumnFigures& f) {
-    int first = 0;
-    for (int block = 0; block < f.blocks; ++block) {
-        const int count = f.angles / f.blocks + (block < f.angles % f.blocks);
-        double* sums = f.means + std::ptrdiff_t(block) * f.columns;
-        for (int c = 0; c < f.columns; ++c) sums[c] = 0;
-        for (int k = first; k < first + count; ++k) {
-            float* row = f.data + k * f.stride;
-            if (f.removed) {
-                const float* removed = f.removed + std::ptrdiff_t(k) * f.columns;
-                for (int c = 0; c < f.columns; ++c) row[c] -= f.share[c] * removed[c];
-            }
-            for (int c = 0; c < f.columns; ++c) sums[c] += double(row[c]);
+// Medians of nine, from three neighbouring threes in order: of the largest of their least, the median of their middle
+// ones, and the least of their largest.
+static inline void running_medians_of_9(const double* values, int columns, double* out) {
+    constexpr int TOGETHER = 64;
+    const auto middle = [](double a, double b, double c) { return larger(smaller(a, b), smaller(larger(a, b), c)); };
+    for (int first = 0; first < columns; first += TOGETHER) {
+        double low[TOGETHER + 6], mid[TOGETHER + 6], high[TOGETHER + 6];
+        const int count = smaller(TOGETHER, columns - first);
+        const double* from = values + first;
+        for (int k = 0; k < count + 6; ++k) {
+            const double a = from[k], b = from[k + 1], c = from[k + 2];
+            low[k] = smaller(smaller(a, b), c);
+            mid[k] = middle(a, b, c);
+            high[k] = larger(larger(a, b), c);
         }
-        for (int c = 0; c < f.columns; ++c) sums[c] /= count;
-        first += count;
+        for (int k = 0; k < count; ++k)
+            out[first + k] = middle(larger(larger(low[k], low[k + 3]), low[k + 6]), middle(mid[k], mid[k + 3], mid[k + 6]),
+                                    smaller(smaller(high[k], high[k + 3]), high[k + 6]));
+    }
+}
+
+// The window is kept in order; what enters takes the place of what leaves.
+static void running_medians(const RunningMedians& r) {
+    const int half = r.size / 2;
+    double *window = r.scratch, *line = window + r.size;
+    for (int row = 0; row < r.rows; ++row) {
+        const double* values = r.values + std::ptrdiff_t(row) * r.columns;
+        double* out = r.out + std::ptrdiff_t(row) * r.columns;
+        for (int k = 0; k < half; ++k) {
+            line[k] = values[mirrored(k - half, r.columns)];
+            line[half + r.columns + k] = values[mirrored(r.columns + k, r.columns)];
+        }
+        __builtin_memcpy(line + half, values, sizeof(double) * r.columns);
+        if (r.size == 9) {
+            running_medians_of_9(line, r.columns, out);
+            continue;
+        }
+        for (int count = 0; count < r.size; ++count) {
+            int to = count;
+            for (; to > 0 && window[to - 1] > line[count]; --to) window[to] = window[to - 1];
+            window[to] = line[count];
+        }
+        for (int c = 0;; ++c) {
+            out[c] = window[half];
+            if (c + 1 == r.columns) break;
+            const double leaving = line[c], entering = line[c + r.size];
+            int at = 0;
+            while (at + 1 < r.size && window[at] < leaving) ++at;
+            for (; at + 1 < r.size && window[at + 1] < entering; ++at) window[at] = window[at + 1];
+            for (; at > 0 && window[at - 1] > entering; --at) window[at] = window[at - 1];
+            window[at] = entering;
+        }
     }
 }
 

@@ -92,9 +92,12 @@ struct Sorting {
     int angles, rows, columns;
     int size; // columns of the median, odd
     float strength;
-    float* out;     // (angle, row, column); where `blocks` are asked for, what was removed
-    int blocks;
-    double* block_means; // (block, row, column): of what was removed, in blocks of angles
+    float* out;     // (angle, row, column)
+    // Where this is not 0, the one sinogram and `out` lie in groups of 16 columns, (group, angle, LANES), and `out` is
+    // what was removed: numbers from group to group.
+    std::ptrdiff_t group_stride;
+    int blocks, more_blocks; // of angles, in which what was removed is averaged
+    double *block_means, *more_block_means; // (block, column) and (more block, column)
     // Means over the ranks kept_from ... kept_to - 1 of each column, before and after the median; or null.
     double* means; // (2, row, column)
     int kept_from, kept_to;
@@ -105,14 +108,33 @@ struct Sorting {
 
 // Figures of the columns of a sinogram; see column_figures.h.
 struct ColumnFigures {
-    float* data; // (angle, column); changed where something was removed
-    std::ptrdiff_t stride; // from angle to angle
+    const float* data; // (angle, column)
+    std::ptrdiff_t stride, group_stride; // from angle to angle, and from 16 columns to the next
     int angles, columns;
     float* medians; // (column,)
     float* scratch; // (difference_scratch_lines,) lines
-    const float *removed, *share; // (angle, column) and (column,), or null
-    int blocks;
-    double* means; // (block, column)
+    int blocks, more_blocks; // of angles; or 0
+    double *means, *more_means; // (block, column) and (more block, column)
+    float least, largest; // of all, where `blocks` are asked for
+    bool finite;
+};
+
+// Medians in a window that moves along rows that are mirrored at their ends; see column_figures.h.
+struct RunningMedians {
+    const double* values; // (row, column)
+    int rows, columns, size; // odd
+    double* out; // (row, column)
+    double* scratch; // (2 * size - 1 + columns,)
+};
+
+// A sinogram in groups of 16 columns, and stripes that are taken from it; see column_groups.h.
+struct ColumnGroups {
+    float* data; // (angle, column)
+    std::ptrdiff_t stride; // from angle to angle
+    int angles, columns;
+    float* groups; // (group, angle, LANES)
+    const float *removed, *share, *constant; // (group, angle, LANES), (column,) and (column,)
+    bool past; // whether `data` is too large to stay in the caches
 };
 
 // Frames whose spikes are replaced; see spikes.h.
@@ -266,8 +288,10 @@ struct Kernels {
     std::ptrdiff_t (*sorting_scratch_lines)(const Sorting&);
     std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite
     std::ptrdiff_t (*difference_scratch_lines)(const ColumnFigures&);
-    void (*difference_medians)(const ColumnFigures&);
-    void (*block_means)(const ColumnFigures&);
+    void (*column_figures)(ColumnFigures&);
+    void (*to_groups)(const ColumnGroups&);
+    void (*from_groups)(const ColumnGroups&);
+    void (*running_medians)(const RunningMedians&);
     std::ptrdiff_t (*spikes_scratch_lines)(const Spikes&);
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);

@@ -13,6 +13,18 @@ static inline void in_order(Part& a, Part& b) {
     a = low;
 }
 
+// The same of floats without a sign, whose bits order as they do: a processor may have other units for whole numbers,
+// which work beside those for floats.
+static inline void in_order_unsigned(Part& a, Part& b) {
+#if TOMARIUM_PART == 8
+    const Part low = smaller(a, b);
+    b = (Part)_mm256_max_epi32((__m256i)a, (__m256i)b);
+    a = low;
+#else
+    in_order(a, b);
+#endif
+}
+
 // Pairs of places of 16 that are put in order, one after the other.
 #define TOMARIUM_SORT_16(O) \
     O(0, 13) O(1, 12) O(2, 15) O(3, 14) O(4, 8) O(5, 6) O(7, 11) O(9, 10) O(0, 5) O(1, 7) O(2, 9) O(3, 4) O(6, 13) \
@@ -24,7 +36,7 @@ static inline void in_order(Part& a, Part& b) {
 static inline void sort_sixteen(Part* at) {
     Part a[16];
     for (int k = 0; k < 16; ++k) a[k] = at[k];
-#define TOMARIUM_ORDER(i, j) in_order(a[i], a[j]);
+#define TOMARIUM_ORDER(i, j) in_order_unsigned(a[i], a[j]);
     TOMARIUM_SORT_16(TOMARIUM_ORDER)
 #undef TOMARIUM_ORDER
     for (int k = 0; k < 16; ++k) at[k] = a[k];
@@ -130,7 +142,7 @@ static void merge_runs(Part* at, int run, int count) {
     }
 }
 
-// Sorts the numbers of each lane, ascending; `count` is a multiple of 16, and no number is a NaN.
+// Sorts the numbers of each lane, ascending; `count` is a multiple of 16, and no number is negative or a NaN.
 static void sort_lanes(Part* at, int count) {
     if (count <= 16) {
         sort_sixteen(at);

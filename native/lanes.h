@@ -5,7 +5,7 @@
 // copy the linker keeps for every processor.
 #pragma once
 #include "kernels.h"
-#if defined(__AVX__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -33,6 +33,7 @@ static inline Line spread(float a) { return Line{} + a; }
 constexpr int PART = TOMARIUM_PART;
 constexpr int PARTS = LANES / PART;
 typedef float Part __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
+typedef float LoosePart __attribute__((vector_size(4 * PART), aligned(4), may_alias));
 
 // exchange: re <-> im. alternate: (-s, s, -s, s, ...), so that exchange(a) * alternate(s) is i s a.
 #if TOMARIUM_PART == 16

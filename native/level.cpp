@@ -3,6 +3,7 @@
 #include "bitshuffle.h"
 #include "blosc.h"
 #include "column_figures.h"
+#include "column_groups.h"
 #include "direct.h"
 #include "flat_field.h"
 #include "halving.h"
@@ -28,7 +29,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
                                  TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram,
                                  moments_and_histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, difference_scratch_lines,
-                                 difference_medians, block_means, spikes_scratch_lines, mend_spikes, add_shadows,
+                                 column_figures, to_groups, from_groups, running_medians, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }

@@ -364,8 +364,7 @@ template <class Value, class Number> void def_quantise(nb::module_& m) {
 }
 
 std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, Out<double, 3> means,
-                          int kept_from, int kept_to, Out<double, 3> block_means, int threads,
-                          const std::string& level) {
+                          int kept_from, int kept_to, int threads, const std::string& level) {
     const Kernels& kernel = kernels(level);
     Sorting s{};
     s.data = sinograms.data();
@@ -388,13 +387,6 @@ std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3
         s.kept_from = kept_from;
         s.kept_to = kept_to;
     }
-    if (block_means.size()) {
-        demand(block_means.shape(1) == sinograms.shape(1) && block_means.shape(2) == sinograms.shape(2),
-               "block_means must be (block, row, column)");
-        demand(block_means.shape(0) <= sinograms.shape(0), "there must be an angle for each block");
-        s.blocks = int(block_means.shape(0));
-        s.block_means = block_means.data();
-    }
     demand(out.shape(0) == sinograms.shape(0) && out.shape(1) == sinograms.shape(1) &&
                out.shape(2) == sinograms.shape(2), "out must have the shape of the sinograms");
     nb::gil_scoped_release released;
@@ -410,42 +402,130 @@ using Sinogram = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
 void difference_medians(Sinogram sinogram, Out<float, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
     demand(sinogram.stride(1) == 1, "columns must be contiguous");
-    demand(sinogram.shape(0) > 2, "second differences need three angles");
-    demand(out.shape(0) == sinogram.shape(1), "out must be (column,)");
+    demand(sinogram.shape(0) >= 3, "there must be three angles");
+    demand(out.shape(0) == sinogram.shape(1), "out must have one number a column");
     ColumnFigures f{};
-    f.data = const_cast<float*>(sinogram.data()); // only looked at
+    f.data = sinogram.data();
     f.stride = sinogram.stride(0);
+    f.group_stride = LANES;
     f.angles = int(sinogram.shape(0));
     f.columns = int(sinogram.shape(1));
     f.medians = out.data();
     nb::gil_scoped_release released;
     const Scratch scratch(std::size_t(kernel.difference_scratch_lines(f)));
     f.scratch = scratch.get();
-    kernel.difference_medians(f);
+    kernel.column_figures(f);
 }
 
-// Where `removed` is not empty, its share is taken from the sinogram first.
-void block_means(nb::ndarray<float, nb::ndim<2>, nb::device::cpu> sinogram, In<float, 2> removed, In<float, 1> share, Out<double, 2> out,
-                 const std::string& level) {
+template <class Value> void demand_groups(const nb::ndarray<Value, nb::ndim<3>, nb::c_contig, nb::device::cpu>& groups, std::size_t angles, std::size_t columns) {
+    demand(groups.shape(0) == (columns + LANES - 1) / LANES && groups.shape(1) == angles && groups.shape(2) == LANES,
+           "groups must be (group of 16 columns, angle, 16)");
+}
+
+void to_groups(Sinogram sinogram, Out<float, 3> groups, const std::string& level) {
     const Kernels& kernel = kernels(level);
     demand(sinogram.stride(1) == 1, "columns must be contiguous");
-    demand(out.shape(1) == sinogram.shape(1) && out.shape(0) > 0 && out.shape(0) <= sinogram.shape(0),
-           "out must be (block, column), with an angle for each block");
-    ColumnFigures f{};
-    f.data = sinogram.data();
-    f.stride = sinogram.stride(0);
-    f.angles = int(sinogram.shape(0));
-    f.columns = int(sinogram.shape(1));
-    if (removed.size()) {
-        demand(removed.shape(0) == sinogram.shape(0) && removed.shape(1) == sinogram.shape(1) &&
-                   share.shape(0) == sinogram.shape(1), "removed must be (angle, column), and share (column,)");
-        f.removed = removed.data();
-        f.share = share.data();
-    }
-    f.blocks = int(out.shape(0));
-    f.means = out.data();
+    demand_groups<float>(groups, sinogram.shape(0), sinogram.shape(1));
+    ColumnGroups g{};
+    g.data = const_cast<float*>(sinogram.data()); // it is only read
+    g.stride = sinogram.stride(0);
+    g.angles = int(sinogram.shape(0));
+    g.columns = int(sinogram.shape(1));
+    g.groups = groups.data();
     nb::gil_scoped_release released;
-    kernel.block_means(f);
+    kernel.to_groups(g);
+}
+
+void from_groups(In<float, 3> groups, In<float, 3> removed, In<float, 1> share, In<float, 1> constant,
+                 nb::ndarray<float, nb::ndim<2>, nb::device::cpu> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(out.stride(1) == 1, "columns must be contiguous");
+    demand_groups<const float>(groups, out.shape(0), out.shape(1));
+    demand_groups<const float>(removed, out.shape(0), out.shape(1));
+    demand(share.shape(0) == out.shape(1) && constant.shape(0) == out.shape(1), "there must be a number a column");
+    ColumnGroups g{};
+    g.data = out.data();
+    g.stride = out.stride(0);
+    g.angles = int(out.shape(0));
+    g.columns = int(out.shape(1));
+    g.groups = const_cast<float*>(groups.data()); // they are only read
+    g.removed = removed.data();
+    g.share = share.data();
+    g.constant = constant.data();
+    g.past = reinterpret_cast<std::uintptr_t>(g.data) % (LANES * sizeof(float)) == 0 && g.stride % LANES == 0 &&
+             double(out.shape(0)) * double(out.shape(1)) * sizeof(float) > PAST_BYTES;
+    nb::gil_scoped_release released;
+    kernel.from_groups(g);
+}
+
+// Returns the least and the largest number, and whether all are finite.
+std::tuple<float, float, bool> group_figures(In<float, 3> groups, Out<float, 1> medians, Out<double, 2> means,
+                                             Out<double, 2> more_means, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t angles = groups.shape(1), columns = medians.shape(0);
+    demand_groups<const float>(groups, angles, columns);
+    demand(angles >= 3, "there must be three angles");
+    demand(means.shape(1) == columns && more_means.shape(1) == columns && means.shape(0) > 0 && means.shape(0) <= angles &&
+               more_means.shape(0) <= angles, "means must be (block, column), with an angle for each block");
+    ColumnFigures f{};
+    f.data = groups.data();
+    f.stride = LANES;
+    f.group_stride = std::ptrdiff_t(angles) * LANES;
+    f.angles = int(angles);
+    f.columns = int(columns);
+    f.medians = medians.data();
+    f.blocks = int(means.shape(0));
+    f.means = means.data();
+    f.more_blocks = int(more_means.shape(0));
+    f.more_means = more_means.data();
+    nb::gil_scoped_release released;
+    const Scratch scratch(std::size_t(kernel.difference_scratch_lines(f)));
+    f.scratch = scratch.get();
+    kernel.column_figures(f);
+    return {f.least, f.largest, f.finite};
+}
+
+// Returns whether all numbers are finite.
+bool sort_groups(In<float, 3> groups, int size, Out<float, 3> removed, Out<double, 2> means, Out<double, 2> more_means,
+                 const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t angles = groups.shape(1), columns = means.shape(1);
+    demand_groups<const float>(groups, angles, columns);
+    demand_groups<float>(removed, angles, columns);
+    demand(size % 2 == 1 && size >= 1, "size must be odd");
+    demand(more_means.shape(1) == columns && means.shape(0) <= angles && more_means.shape(0) <= angles,
+           "means must be (block, column), with an angle for each block");
+    Sorting s{};
+    s.data = groups.data();
+    s.angle_stride = LANES;
+    s.group_stride = std::ptrdiff_t(angles) * LANES;
+    s.angles = int(angles);
+    s.rows = 1;
+    s.columns = int(columns);
+    s.size = size;
+    s.strength = 1;
+    s.out = removed.data();
+    s.blocks = int(means.shape(0));
+    s.block_means = means.data();
+    s.more_blocks = int(more_means.shape(0));
+    s.more_block_means = more_means.data();
+    s.threads = 1;
+    nb::gil_scoped_release released;
+    s.scratch_lines = kernel.sorting_scratch_lines(s);
+    const Scratch scratch{std::size_t(s.scratch_lines)};
+    s.scratch = scratch.get();
+    return kernel.sort_stripes(s) == 0;
+}
+
+void running_medians(In<double, 2> values, int size, Out<double, 2> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(size % 2 == 1 && size >= 1, "size must be odd");
+    demand(out.shape(0) == values.shape(0) && out.shape(1) == values.shape(1) && values.shape(1) > 0,
+           "out must have the shape of the values");
+    std::vector<double> scratch(2 * std::size_t(size) + values.shape(1));
+    const RunningMedians r{values.data(), int(values.shape(0)), int(values.shape(1)), size, out.data(), scratch.data()};
+    nb::gil_scoped_release released;
+    kernel.running_medians(r);
 }
 
 void add_shadows(In<double, 2> table, In<double, 1> z, In<double, 1> u, Out<float, 2> out, const std::string& level) {
@@ -694,10 +774,17 @@ NB_MODULE(_native, m) {
     def_mend_spikes<std::uint16_t>(m);
     def_mend_spikes<float>(m);
     m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(), "means"_a.noconvert(), "kept_from"_a, "kept_to"_a,
-          "block_means"_a.noconvert(), "threads"_a, "level"_a);
+          "threads"_a, "level"_a);
     m.def("difference_medians", difference_medians, "sinogram"_a.noconvert(), "out"_a.noconvert(), "level"_a);
-    m.def("block_means", block_means, "sinogram"_a.noconvert(), "removed"_a.noconvert(), "share"_a.noconvert(),
-          "out"_a.noconvert(), "level"_a);
+    m.def("to_groups", to_groups, "sinogram"_a.noconvert(), "groups"_a.noconvert(), "level"_a);
+    m.def("from_groups", from_groups, "groups"_a.noconvert(), "removed"_a.noconvert(), "share"_a.noconvert(),
+          "constant"_a.noconvert(), "out"_a.noconvert(), "level"_a);
+    m.def("group_figures", group_figures, "groups"_a.noconvert(), "medians"_a.noconvert(), "means"_a.noconvert(),
+          "more_means"_a.noconvert(), "level"_a);
+    m.def("sort_groups", sort_groups, "groups"_a.noconvert(), "size"_a, "removed"_a.noconvert(), "means"_a.noconvert(),
+          "more_means"_a.noconvert(), "level"_a);
+    m.def("running_medians", running_medians, "values"_a.noconvert(), "size"_a, "out"_a.noconvert(), "level"_a);
+    m.attr("LANES") = LANES;
     m.def("add_shadows", add_shadows, "table"_a.noconvert(), "z"_a.noconvert(), "u"_a.noconvert(),
           "out"_a.noconvert(), "level"_a);
     def_statistics<float>(m);

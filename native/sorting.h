@@ -7,8 +7,9 @@
 // angle then gives the value itself, and the few that the whole number did not tell apart are put in order. The columns
 // that a median needs are held in order of rank; what is needed of one sinogram at a time stays in the caches.
 #pragma once
+#include "block_sums.h"
 #include "gridding.h"
-#include "statistics.h"
+#include "mirrored.h"
 #include "window_median.h"
 
 namespace tomarium::TOMARIUM_LEVEL {
@@ -53,14 +54,10 @@ static std::uint64_t* sort_ranks(std::uint64_t* keys, std::uint64_t* other, int 
     return keys;
 }
 
-static inline int mirrored(int column, int columns) { // d c b a | a b c d | d c b a
-    const int period = 2 * columns;
-    column %= period;
-    if (column < 0) column += period;
-    return column < columns ? column : period - 1 - column;
-}
-
 static inline int sorting_depth(const Sorting& s) { return (s.angles + LANES - 1) / LANES * LANES; }
+
+// Numbers from column to column: an odd number of lines, so that the same place of many columns lies all over a cache.
+static inline int sorting_pitch(const Sorting& s) { return (sorting_depth(s) / LANES | 1) * LANES; }
 
 constexpr int LEAST_KEY = 0x00800000, KEYS = 0x7f000000; // bits of the floats that are neither subnormal nor infinite
 constexpr int MOST_STEPS = 1 << 23;                      // that a float counts exactly
@@ -72,49 +69,36 @@ template <class Angle> struct Room {
     Angle* order;        // (column modulo held, rank): angles
     float* values;       // (column of 16, angle)
     Part* keys;          // (part of 16 columns, angle, column)
-    float* smooth;       // (column of WINDOWS, rank)
+    float* smooth;       // (column of WINDOWS, rank), or what was removed
     float* back;         // (column of 16, angle)
     Line* window;        // (16 ranks, place in order), unless the size is usual
     std::uint64_t* bits; // twice (angle,)
 };
 
-static inline int held_columns(const Sorting& s) { return s.size + WINDOWS + 2 * LANES; }
+static inline int held_columns(const Sorting& s) { return s.size + WINDOWS + LANES; }
 
 static std::ptrdiff_t sorting_scratch_lines(const Sorting& s) { // as they are cut up in `room_of`, for the larger type
-    const std::ptrdiff_t blocks = sorting_depth(s) / LANES;
+    const std::ptrdiff_t blocks = sorting_pitch(s) / LANES;
     return blocks * (2 * held_columns(s) + 3 * LANES + WINDOWS + s.size + 4) + 1;
 }
 
 template <class Angle> static Room<Angle> room_of(const Sorting& s, Line* scratch) {
-    const std::ptrdiff_t depth = sorting_depth(s), held = held_columns(s);
+    const std::ptrdiff_t pitch = sorting_pitch(s), held = held_columns(s);
     Room<Angle> r;
     r.ranked = reinterpret_cast<float*>(scratch);
-    r.values = r.ranked + held * depth;
-    r.keys = reinterpret_cast<Part*>(r.values + LANES * depth);
-    r.smooth = reinterpret_cast<float*>(r.keys + PARTS * depth);
-    r.back = r.smooth + WINDOWS * depth;
-    r.window = reinterpret_cast<Line*>(r.back + LANES * depth);
-    r.bits = reinterpret_cast<std::uint64_t*>(r.window + depth / LANES * s.size);
-    r.order = reinterpret_cast<Angle*>(r.bits + 2 * depth);
+    r.values = r.ranked + held * pitch;
+    r.keys = reinterpret_cast<Part*>(r.values + LANES * pitch);
+    r.smooth = reinterpret_cast<float*>(r.keys + PARTS * pitch);
+    r.back = r.smooth + WINDOWS * pitch;
+    r.window = reinterpret_cast<Line*>(r.back + LANES * pitch);
+    r.bits = reinterpret_cast<std::uint64_t*>(r.window + pitch / LANES * s.size);
+    r.order = reinterpret_cast<Angle*>(r.bits + 2 * pitch);
     return r;
 }
 
-typedef float LoosePart __attribute__((vector_size(4 * PART), aligned(4), may_alias));
 static inline LoosePart load_part(const void* from) { return *static_cast<const LoosePart*>(from); }
 static inline void copy_line(void* to, const void* from) {
     for (int p = 0; p < PARTS; ++p) static_cast<LoosePart*>(to)[p] = static_cast<const LoosePart*>(from)[p];
-}
-
-static inline Part gather(const float* from, WholePart places) {
-#if TOMARIUM_PART == 16
-    return (Part)_mm512_i32gather_ps((__m512i)places, from, 4);
-#elif defined(__AVX2__)
-    return (Part)_mm256_i32gather_ps(from, (__m256i)places, 4);
-#else
-    Part found;
-    for (int k = 0; k < PART; ++k) found[k] = from[places[k]];
-    return found;
-#endif
 }
 
 // Whether any of some numbers is less than the one before it.
@@ -172,10 +156,19 @@ template <class Angle> static bool mend_order(int count, float* ranked, Angle* o
     return true;
 }
 
+// One number after the other: instructions that gather are slower on most processors.
+template <class Angle>
+static inline void take_in_order(int count, const Angle* __restrict order, const float* __restrict values,
+                                 float* __restrict ranked) {
+#pragma GCC unroll 8
+    for (int k = 0; k < count; ++k) ranked[k] = values[order[k]];
+}
+
 // Sorts columns `first` to `first` + 15; returns whether all values are finite.
 template <class Angle> static bool sort_columns(const Sorting& s, int row, int first, const Room<Angle>& r) {
-    const int depth = sorting_depth(s), width = smaller(LANES, s.columns - first), held = held_columns(s);
-    const float* from = s.data + row * s.row_stride + first;
+    const int depth = sorting_depth(s), pitch = sorting_pitch(s), held = held_columns(s);
+    const int width = smaller(LANES, s.columns - first);
+    const float* from = s.data + (s.group_stride ? first / LANES * s.group_stride : row * s.row_stride + first);
     Line low = spread(__builtin_inff()), high = -low, check{};
     for (int k = 0; k < depth; k += LANES) {
         Line block[LANES];
@@ -196,11 +189,11 @@ template <class Angle> static bool sort_columns(const Sorting& s, int row, int f
                 least = smaller(least, value);
                 most = larger(most, value);
                 reinterpret_cast<Part*>(&check)[p] += value * 0.0f;
-                r.keys[std::ptrdiff_t(p) * depth + k + j] = reinterpret_cast<Part*>(&block[j])[p] = value;
+                r.keys[std::ptrdiff_t(p) * pitch + k + j] = reinterpret_cast<Part*>(&block[j])[p] = value;
             }
         }
         transpose(block);
-        for (int j = 0; j < width; ++j) copy_line(r.values + std::ptrdiff_t(j) * depth + k, block + j);
+        for (int j = 0; j < width; ++j) copy_line(r.values + std::ptrdiff_t(j) * pitch + k, block + j);
     }
     for (int j = 0; j < LANES; ++j)
         if (check[j] != 0.0f) return false;
@@ -215,7 +208,7 @@ template <class Angle> static bool sort_columns(const Sorting& s, int row, int f
             const float one = scale[l] > 0 ? steps / scale[l] : 0;
             scale[l] = one < __FLT_MAX__ ? one : 0;
         }
-        Part* keys = r.keys + std::ptrdiff_t(p) * depth;
+        Part* keys = r.keys + std::ptrdiff_t(p) * pitch;
         for (int k = 0; k < s.angles; ++k) {
             const Part step = smaller(part(steps), (keys[k] - least) * scale); // a NaN, of infinity times 0, is `steps`
             keys[k] = (Part)((__builtin_convertvector(step, WholePart) << digits) + (LEAST_KEY + k));
@@ -227,58 +220,36 @@ template <class Angle> static bool sort_columns(const Sorting& s, int row, int f
         Line block[LANES];
         for (int j = 0; j < LANES; ++j)
             for (int p = 0; p < PARTS; ++p)
-                reinterpret_cast<Part*>(&block[j])[p] = r.keys[std::ptrdiff_t(p) * depth + k + j];
+                reinterpret_cast<Part*>(&block[j])[p] = r.keys[std::ptrdiff_t(p) * pitch + k + j];
         transpose(block);
         for (int j = 0; j < width; ++j) {
-            const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * depth + k;
+            const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * pitch + k;
             WholePart angles[PARTS];
-            for (int p = 0; p < PARTS; ++p) {
-                angles[p] = reinterpret_cast<WholePart*>(&block[j])[p] & mask;
-                *reinterpret_cast<Part*>(r.ranked + to + p * PART) =
-                    gather(r.values + std::ptrdiff_t(j) * depth, angles[p]);
-            }
+            for (int p = 0; p < PARTS; ++p) angles[p] = reinterpret_cast<WholePart*>(&block[j])[p] & mask;
             store_angles(r.order + to, angles);
         }
     }
     for (int j = 0; j < width; ++j) {
-        const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * depth;
+        const std::ptrdiff_t to = std::ptrdiff_t((first + j) % held) * pitch;
+        take_in_order(s.angles, r.order + to, r.values + std::ptrdiff_t(j) * pitch, r.ranked + to);
+        for (int k = s.angles; k < depth; ++k) r.ranked[to + k] = 0;
         if (!mend_order(s.angles, r.ranked + to, r.order + to))
-            sort_by_digits(s, r.values + std::ptrdiff_t(j) * depth, r.ranked + to, r.order + to, r.bits);
+            sort_by_digits(s, r.values + std::ptrdiff_t(j) * pitch, r.ranked + to, r.order + to, r.bits);
     }
     return true;
 }
 
-// Sums of what was removed of sixteen columns, block after block of angles.
-struct BlockSums {
-    HalfDoubles sum[HALVES] = {};
-    int number = 0, start = 0, stop;
-    explicit BlockSums(const Sorting& s) : stop(s.blocks ? (s.angles + s.blocks - 1) / s.blocks : 0) {}
-
-    void add(const Sorting& s, int row, int first, int width, int angle, const Line& removed) {
-        const HalfFloats* halves = reinterpret_cast<const HalfFloats*>(&removed);
-        for (int h = 0; h < HALVES; ++h) sum[h] += __builtin_convertvector(halves[h], HalfDoubles);
-        if (angle + 1 < stop) return;
-        double* to = s.block_means + (std::ptrdiff_t(number) * s.rows + row) * s.columns + first;
-        for (int l = 0; l < width; ++l) to[l] = sum[l / HALF][l % HALF] / (stop - start);
-        for (int h = 0; h < HALVES; ++h) sum[h] = HalfDoubles{};
-        ++number;
-        start = stop;
-        stop += s.angles / s.blocks + (number < s.angles % s.blocks);
-    }
-};
-
-// Writes columns, or what was removed of them and its means in blocks of angles.
+// Writes columns of the sinogram.
 template <bool WHOLE> static void write_columns(const Sorting& s, int row, int first, int width, const float* columns) {
-    const int depth = sorting_depth(s);
-    BlockSums sums(s);
+    const int depth = sorting_depth(s), pitch = sorting_pitch(s);
     for (int k = 0; k < depth; k += LANES) {
         Line block[LANES];
-        for (int j = 0; j < LANES; ++j) copy_line(block + j, columns + std::ptrdiff_t(j) * depth + k);
+        for (int j = 0; j < LANES; ++j) copy_line(block + j, columns + std::ptrdiff_t(j) * pitch + k);
         transpose(block);
         for (int j = 0; j < smaller(LANES, s.angles - k); ++j) {
             float* to = s.out + (std::ptrdiff_t(k + j) * s.rows + row) * s.columns + first;
             __builtin_prefetch(to + ANGLES_AHEAD * std::ptrdiff_t(s.rows) * s.columns, 1);
-            if (s.blocks || s.strength != 1) {
+            if (s.strength != 1) {
                 const float* from = s.data + (k + j) * s.angle_stride + row * s.row_stride + first;
                 __builtin_prefetch(from + ANGLES_AHEAD * s.angle_stride);
                 Line rest;
@@ -290,14 +261,32 @@ template <bool WHOLE> static void write_columns(const Sorting& s, int row, int f
                 for (int p = 0; p < PARTS; ++p) {
                     const Part was = load_part(from + p * PART);
                     Part& is = reinterpret_cast<Part*>(block + j)[p];
-                    is = s.blocks ? was - is : was + s.strength * (is - was);
+                    is = was + s.strength * (is - was);
                 }
-                if (s.blocks) sums.add(s, row, first, width, k + j, block[j]);
             }
             if (WHOLE)
                 copy_line(to, block + j);
             else
                 __builtin_memcpy(to, block + j, sizeof(float) * width);
+        }
+    }
+}
+
+// Writes what was removed of a group of columns, and its means in blocks of angles.
+static void write_group(const Sorting& s, int first, int width, const float* columns) {
+    const int depth = sorting_depth(s), pitch = sorting_pitch(s);
+    BlockSums sums(s.block_means, s.blocks, s.angles, s.columns, first, width);
+    BlockSums more(s.more_block_means, s.more_blocks, s.angles, s.columns, first, width);
+    float* to = s.out + first / LANES * s.group_stride;
+    for (int k = 0; k < depth; k += LANES) {
+        Line block[LANES];
+        for (int j = 0; j < width; ++j) copy_line(block + j, columns + std::ptrdiff_t(j) * pitch + k);
+        for (int j = width; j < LANES; ++j) block[j] = Line{};
+        transpose(block);
+        for (int j = 0; j < smaller(LANES, s.angles - k); ++j, to += LANES) {
+            copy_line(to, block + j);
+            sums.add(k + j, block[j]);
+            more.add(k + j, block[j]);
         }
     }
 }
@@ -318,13 +307,29 @@ static double mean_of_ranks(const Sorting& s, const Line* ranks, std::ptrdiff_t 
 }
 
 // Columns start ... stop - 1 of one sinogram; returns whether all values it saw are finite.
+// Puts what ranks became where their values were.
+template <class Angle>
+static inline void put_back(int count, const Angle* __restrict order, const float* __restrict smooth,
+                            float* __restrict to) {
+#pragma GCC unroll 8
+    for (int k = 0; k < count; ++k) to[order[k]] = smooth[k];
+}
+
+// Columns start ... stop - 1 of one sinogram; returns whether all values it saw are finite.
+// Puts ranks, or what they were more than the smooth ones, where their values were.
+template <bool REMOVED, class Angle>
+static inline void put_back(int angles, const Angle* __restrict order, const float* __restrict ranked,
+                            const float* __restrict smooth, float* __restrict to) {
+    for (int k = 0; k < angles; ++k) to[order[k]] = REMOVED ? ranked[k] - smooth[k] : smooth[k];
+}
+
 template <class Angle> static bool sort_strip(const Sorting& s, int row, int start, int stop, Line* scratch) {
-    const int depth = sorting_depth(s), half = s.size / 2, held = held_columns(s);
+    const int depth = sorting_depth(s), pitch = sorting_pitch(s), half = s.size / 2, held = held_columns(s);
     const int last = smaller(s.columns, stop + half), step = s.size == USUAL_SIZE ? WINDOWS : 1;
     const std::ptrdiff_t blocks = depth / LANES;
     const Room<Angle> r = room_of<Angle>(s, scratch);
     const auto ranks_of = [&](int column) {
-        return r.ranked + std::ptrdiff_t(mirrored(column, s.columns) % held) * depth;
+        return r.ranked + std::ptrdiff_t(mirrored(column, s.columns) % held) * pitch;
     };
     if (step == 1)
         for (std::ptrdiff_t k = 0; k < blocks * s.size; ++k) r.window[k] = spread(__builtin_inff());
@@ -342,8 +347,11 @@ template <class Angle> static bool sort_strip(const Sorting& s, int row, int sta
             const float* seen[SEEN];
             float* out[WINDOWS];
             for (int k = 0; k < SEEN; ++k) seen[k] = ranks_of(smaller(done - half + k, stop - 1 + half));
-            for (int k = 0; k < WINDOWS; ++k) out[k] = r.smooth + std::ptrdiff_t(k) * depth;
-            for (int k = 0; k < depth; k += PART) medians_of_21(seen, k, out);
+            for (int k = 0; k < WINDOWS; ++k) out[k] = r.smooth + std::ptrdiff_t(k) * pitch;
+            if (s.group_stride)
+                for (int k = 0; k < depth; k += PART) medians_of_21<true>(seen, k, out);
+            else
+                for (int k = 0; k < depth; k += PART) medians_of_21<false>(seen, k, out);
         } else {
             for (; entered <= done + half; ++entered) {
                 const Line* fresh = reinterpret_cast<const Line*>(ranks_of(entered));
@@ -355,19 +363,25 @@ template <class Angle> static bool sort_strip(const Sorting& s, int row, int sta
             }
             for (std::ptrdiff_t b = 0; b < blocks; ++b)
                 store(r.smooth + b * LANES, r.window[b * s.size + half]);
+            if (s.group_stride)
+                for (int k = 0; k < depth; ++k) r.smooth[k] = ranks_of(done)[k] - r.smooth[k];
         }
         for (int n = 0; n < count; ++n, ++done) {
-            const float* smooth = r.smooth + std::ptrdiff_t(n) * depth;
+            const float* smooth = r.smooth + std::ptrdiff_t(n) * pitch;
             const int at = (done - start) % LANES;
             if (s.means)
                 s.means[std::ptrdiff_t(s.rows + row) * s.columns + done] =
                     mean_of_ranks(s, reinterpret_cast<const Line*>(smooth), 1);
-            const Angle* order = r.order + std::ptrdiff_t(done % held) * depth;
-            float* to = r.back + std::ptrdiff_t(at) * depth;
-            for (int k = 0; k < s.angles; ++k) to[order[k]] = smooth[k];
-            if (at == LANES - 1)
+            const Angle* order = r.order + std::ptrdiff_t(done % held) * pitch;
+            float* to = r.back + std::ptrdiff_t(at) * pitch;
+            put_back(s.angles, order, smooth, to);
+            const bool full = at == LANES - 1;
+            if (!full && done != stop - 1) continue;
+            if (s.group_stride)
+                write_group(s, done - at, at + 1, r.back);
+            else if (full)
                 write_columns<true>(s, row, done - at, LANES, r.back);
-            else if (done == stop - 1)
+            else
                 write_columns<false>(s, row, done - at, at + 1, r.back);
         }
     }
@@ -379,7 +393,7 @@ static std::int64_t sort_stripes(const Sorting& s) {
     // Few rows are cut into strips, so that every thread has one; a strip sorts `size` - 1 columns beside it again.
     constexpr int NARROWEST = 128;
     const int most = larger(1, s.columns / NARROWEST);
-    const int strips = smaller(most, (s.threads + larger(1, s.rows) - 1) / larger(1, s.rows));
+    const int strips = s.group_stride ? 1 : smaller(most, (s.threads + larger(1, s.rows) - 1) / larger(1, s.rows));
     std::int64_t broken = 0;
 #pragma omp parallel for num_threads(s.threads) schedule(dynamic) reduction(+ : broken)
     for (int task = 0; task < s.rows * strips; ++task) {

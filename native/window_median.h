@@ -50,8 +50,8 @@ static inline void last_two(const Part* four, const Part* two, Part one, Part ot
     next = larger(a, smaller(b, other));
 }
 
-// Medians over columns k to k + 20, for k = 0 to 7.
-static inline void medians_of_21(const float* const* columns, std::ptrdiff_t place, float* const* out) {
+// Medians over columns k to k + 20, for k = 0 to 7; or by how much the columns in the middle are more.
+template <bool MORE> static inline void medians_of_21(const float* const* columns, std::ptrdiff_t place, float* const* out) {
     const auto at = [&](int k) { return *reinterpret_cast<const Part*>(columns[k] + place); };
     Part a[14];
     for (int k = 0; k < 14; ++k) a[k] = at(WINDOWS - 1 + k);
@@ -72,7 +72,10 @@ static inline void medians_of_21(const float* const* columns, std::ptrdiff_t pla
         two[0] = at(right), two[1] = at(right + 1);
         in_order(two[0], two[1]);
         last_two(kept, two, at(left + 1), at(right + 2), medians[2], medians[3]);
-        for (int k = 0; k < 4; ++k) *reinterpret_cast<Part*>(out[4 * half + k] + place) = medians[k];
+        for (int k = 0; k < 4; ++k) {
+            if (MORE) medians[k] = at(USUAL_SIZE / 2 + 4 * half + k) - medians[k];
+            *reinterpret_cast<Part*>(out[4 * half + k] + place) = medians[k];
+        }
     }
 }
 #undef TOMARIUM_SORT_14

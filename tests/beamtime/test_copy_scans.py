@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -251,6 +252,34 @@ def test_a_disk_is_known_by_its_uuid_wherever_it_is(tmp_path: Path) -> None:
     spool = volume_of(where["spool"] / "scan.nxs", system)
     assert (spool.id, spool.kind, spool.inside) == ("network:srv3:/spool11", "network", "scan.nxs")
     assert find_volume(spool.id, "", system) == where["spool"]
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOTCONN])
+def test_a_disk_that_was_pulled_out_while_mounted_is_away(
+    scan: Path, disk: Path, ledger: CopyLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    copied(ledger, disk, scan)
+    marked = next(copy.place for copy in ledger.copies() if copy.role == "copy")
+    pulled = tmp_path / "pulled"
+    pulled.mkdir()
+    table = Path("/proc/self/mountinfo").read_text()
+    mounted = f"900 22 8:17 / {pulled} rw - exfat /dev/sdz1 rw\n901 22 0:9 / {pulled} rw - nfs4 srv3:/a rw\n"
+    (tmp_path / "mountinfo").write_text(mounted + table)
+    system = System(tmp_path / "mountinfo")
+    assert find_volume("network:srv3:/a", "", system) == pulled
+    stat = os.stat
+
+    def fail_there(path: Any, *given: Any, **named: Any) -> os.stat_result:
+        if isinstance(path, str | os.PathLike) and str(path).startswith(str(pulled)):
+            raise OSError(error, os.strerror(error), str(path))
+        return stat(path, *given, **named)
+
+    monkeypatch.setattr(os, "stat", fail_there)
+    assert find_volume("network:srv3:/a", "", system) is None
+    assert find_volume(marked, str(disk), system) == disk, "it does not stand in the way of another disk"
+    assert find_volume(marked, str(pulled), system) is None
+    (state,) = scans_known(ledger, system)
+    assert state.places == 1
 
 
 def test_copies_on_two_disks_count_twice(scan: Path, disk: Path, ledger: CopyLedger, tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ def test_it_is_written_whole_or_not_at_all(
 def test_the_command(catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = str(catalogue.engine.url.render_as_string(hide_password=False))
     place = place.replace("+psycopg", "") if place.startswith("postgresql") else catalogue.name
+    assert execute(["dump", str(tmp_path / "a.csv"), "--catalogue", place]) == 2
+    assert not (tmp_path / "a.csv").exists()
     assert execute(["dump", str(tmp_path / "a.parquet"), "--catalogue", place, "--open-only"]) == 0
     assert "1 published records" in capsys.readouterr().out
 

@@ -55,6 +55,7 @@ def test_manifest_changed_together_with_a_file_is_found(folder: Path) -> None:
         (lambda folder: folder.write_text(""), "is a file"),
         (lambda folder: folder.mkdir(), "no record"),
         (lambda folder: (folder / "volume.ome.zarr").mkdir(parents=True), "did not finish"),
+        (lambda folder: (folder / "unfinished").mkdir(parents=True), "tomarium doctor .* tells the command"),
         (lambda folder: (folder / "ro-crate-metadata.json").mkdir(parents=True), "cannot be read"),
     ],
 )

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 from tomarium import formats
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.cli import execute
+from tomarium.cli.align import _chance_rows
 from tomarium.specimen.alignment import Alignment
 from tomarium.specimen.alignment_file import as_link_json
 from tomarium.specimen.image import image_of_array
@@ -116,6 +117,34 @@ def test_what_may_be_right_is_told_from_what_is_not_found(
         np.eye(4), np.eye(6), np.zeros(3), accepted, 0.5, 0.4, 1e-6, True, 1.0, "", figures={"chance": chance}
     )
     assert (found.confidence, found.answer, found.as_data()["confidence"]) == (confidence, answer, confidence)
+
+
+@pytest.mark.parametrize(
+    ("level", "chance", "said"),
+    [
+        (0.4, 0.012, "1.2 %"),
+        (0.4, 1.0, "100 %"),
+        (float("nan"), 1.0, "too few other places were found to compare it with, so its chance is not known"),
+    ],
+)
+def test_a_chance_is_told_where_it_is_known(level: float, chance: float, said: str) -> None:
+    told = _chance_rows(
+        Alignment(
+            np.eye(4),
+            np.eye(6),
+            np.zeros(3),
+            False,
+            0.5,
+            level,
+            1e-6,
+            False,
+            1.0,
+            "",
+            figures={"chance": chance},
+        )
+    )
+    assert said in [cell for row in told for cell in row]
+    assert not any("nan" in cell or "e+" in cell for row in told for cell in row)
 
 
 def test_landmarks_are_fitted(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,9 @@ def test_an_index_that_is_lost_is_made_anew(
     assert execute(["index", "rebuild", str(record.parent), "--new", "--catalogue", place]) == 0
     assert execute(["search", "tooth", "--catalogue", place]) == 0
     assert "1 found" in capsys.readouterr().out
+    for word, said in (("Licence:CC0-1.0", True), ("10.5072:tooth", False)):
+        assert execute(["search", word, "--catalogue", place]) == 0
+        assert ("asked by --filter licence=CC0-1.0" in capsys.readouterr().err) == said
     assert execute(["index", "rebuild", str(record.parent), "--catalogue", place]) == 0
 
 
@@ -176,6 +179,14 @@ def test_search_takes_facets_and_ranges(
         capsys.readouterr()
         assert execute(["search", *words, *place]) == 0
         assert f"{count} found" in capsys.readouterr().out
+    assert (
+        execute(["search", "tooth", "--filter", "instrument=ID16", "--filter", "instrument=ID17", *place])
+        == 0
+    )
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("0 found\n", "without 'ID16, ID17': 1 found\n")
+    assert execute(["search", "tooth <1um", *place]) == 0
+    assert capsys.readouterr().err == "with 'voxel <1um' as a range: 1 found\n"
     assert execute(["search", "--facets", "--json", *place]) == 0
     assert '"value": "ID19"' in capsys.readouterr().out
     for words, said in (

@@ -34,7 +34,7 @@ def test_from_the_first_copy_to_a_damaged_disk(beamtime: Path, capsys: pytest.Ca
     assert list(disk.iterdir()) == []
     assert execute(["copy", str(spool / "tooth_01"), str(disk), "--also", str(beamtime / "disk2")]) == 1
     told = capsys.readouterr()
-    assert "tooth_01: whole, read back; 1 files, 1 kB" in told.out
+    assert "tooth_01: whole, read back; 1 file, 1 kB" in told.out
     assert "on the same disk as" in told.err
     assert execute(["copy", "--each", str(spool), str(disk)]) == 1
     capsys.readouterr()

@@ -1,8 +1,10 @@
 """`tomarium copy` to another machine by a real rsync, and to a real disk of exFAT."""
 
+import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -118,18 +120,30 @@ def exfat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if made.returncode:
         pytest.skip(f"no disk of exFAT can be made here: {made.stderr.strip()}")
     device = made.stdout.strip()
+    # It mounts in the foreground and ends with this process, so that a test that is killed leaves no dead mount.
+    output = place / "driver.txt"
+    with output.open("wb") as file:
+        driver = subprocess.Popen(
+            ["mount.exfat-fuse", "-d", device, str(point)],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=file, preexec_fn=_end_with_parent,
+        )  # fmt: skip
     try:
-        mounted = subprocess.run(
-            ["mount.exfat-fuse", device, str(point)], capture_output=True, text=True, check=False
-        )
-        if mounted.returncode:
-            pytest.skip(f"no disk of exFAT can be mounted here: {mounted.stderr.strip()}")
-        try:
-            yield point
-        finally:
-            subprocess.run(["umount", str(point)], check=True)
+        until = time.monotonic() + 120
+        while driver.poll() is None and not point.is_mount():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        subprocess.run(["losetup", "-d", device], check=True)  # it goes when nothing is mounted of it
+        if not point.is_mount():
+            pytest.skip(f"no disk of exFAT can be mounted here: {output.read_text(errors='replace').strip()}")
+        yield point
     finally:
-        subprocess.run(["losetup", "-d", device], check=True)
+        driver.terminate()
+        driver.wait(120)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process with the one that started it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def test_to_a_disk_of_exfat(beamtime: Path, exfat: Path, capsys: pytest.CaptureFixture[str]) -> None:

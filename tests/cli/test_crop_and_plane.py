@@ -61,6 +61,7 @@ def test_a_plane_of_a_scan_is_that_of_its_volume(
     for words in (
         ["slice", places[0], "-o", "x.png", "--step", "paganin"],
         ["measure", str(record), "--bin", "2"],
+        ["picture", str(record), "--step", "paganin", "-o", str(tmp_path / "sheet.png")],
     ):
         assert execute(words) == 2
         assert "a protocol is carried out on a scan" in capsys.readouterr().err

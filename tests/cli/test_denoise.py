@@ -106,6 +106,11 @@ def test_a_record_is_denoised_from_its_own_scan(tmp_path: Path, capsys: pytest.C
     assert isinstance(scan, Scan)
     steps = as_protocol("steps: [flat_field, {fbp: {axis_column: 31.5}}]")
     make_record(scan, steps, tmp_path / "record")
+    assert execute(["denoise", str(tmp_path / "record"), str(tmp_path / "quiet")]) == 2
+    said = capsys.readouterr().err
+    assert "give it an ending, such as " in said
+    assert " or .tif" in said
+    assert "parts" not in said  # nothing was computed before
     assert execute(["denoise", str(tmp_path / "record"), str(tmp_path / "quiet.ome.zarr"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["strength"] > 0

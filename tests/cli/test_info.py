@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +60,12 @@ def test_so_is_a_scan(
     assert "\x1b[2J" not in said.err
     assert execute(["info", str(tmp_path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["metadata"]["sample_name"]["value"] == "S" * 5000
+
+
+def test_frames_that_are_missing_have_no_size(
+    shared: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(["info", str(shared("nexus/i12_360scan_112482.nxs"))])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.split()[0] == "shape"]
+    assert "3601 × ? × ?" in line
+    assert line.endswith("not known without the files that are missing")

@@ -139,3 +139,25 @@ def test_arrays_in_another_order_are_asked_back(axes: tuple[int, int, int], plac
         tm.scan_of_arrays(STACK.transpose(axes), angles)
     with pytest.raises(tm.errors.InputError, match="as many as axis 1 is long"):
         tm.scan_of_arrays(SINOGRAM.T, angles)
+
+
+def test_an_axis_of_angles_is_named_where_it_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Angles that are uneven, and not from 0° on: none of them is 0:180:90."""
+    scan = tmp_path / "map.nxs"
+    with h5py.File(scan, "w") as file:
+        group = file.create_group("entry1/stxm/data")
+        file["entry1"].attrs["NX_class"] = "NXentry"
+        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["theta", "x"]})
+        group["data"] = SINOGRAM
+        group["theta"] = SCAN.angles_deg.value - 140 + np.arange(90) % 2 / 8
+        group["theta"].attrs["units"] = "deg"
+        group["x"] = np.arange(SINOGRAM.shape[1]) * 0.5
+        group["x"].attrs["units"] = "um"
+    place = "/entry1/stxm/data/theta"
+    for words in (["slice", str(scan), "-o", str(tmp_path / "a.png")], ["axis", str(scan)]):
+        assert execute(words) == 2
+        said = capsys.readouterr().err
+        assert f"give the angles of its axis theta: --angles {place}" in said
+        assert "0:180" not in said
+    given = ["--angles", place, "--domain", "attenuation"]
+    assert execute(["slice", str(scan), *given, "-o", str(tmp_path / "a.png")]) in (0, 1)

@@ -83,7 +83,7 @@ def test_a_batch_on_slurm_that_is_killed_in_the_middle_is_gone_on_with(
     for name in NAMES:
         demand_whole(spool, out, name)
     # The job that went on without its command is followed, and no other was sent.
-    assert len(jobs_of(slurm) - before) == len(NAMES)
+    assert len(jobs_of(slurm) - before) == len(NAMES), again.stderr
     until = time.monotonic() + 240  # a task comes to its end after its last slab was taken
     while left := slurm.run("squeue", "-h", "-o", "%i"):
         assert time.monotonic() < until, f"jobs are still there: {left}"

@@ -340,7 +340,7 @@ def interrupt() -> None:
 
 
 def test_jobs_are_left_by_ctrl_c_and_followed_by_the_same_command(
-    cluster: Cluster, scan: Scan, whole: np.ndarray
+    cluster: Cluster, scan: Scan, whole: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     def run(executor: str = "slurm:tasks=3") -> Any:
         return make_record(scan, PROTOCOL, Path("record"), slab_rows=4, executor=executor)
@@ -359,10 +359,20 @@ def test_jobs_are_left_by_ctrl_c_and_followed_by_the_same_command(
     cluster.then(lambda: cluster.work(1, 2), interrupt)
     with pytest.raises(Interrupted, match="4 of 6 slabs are done"):
         run()
+    (cluster.folder / "down").touch()
+    with pytest.raises(
+        Interrupted, match=r"whether jobs of an earlier call are at work is unknown.*4 of 6 slabs"
+    ):
+        run()
+    (cluster.folder / "down").unlink()
+    assert cluster.lines("cancelled") == []
     cluster.states(1, "COMPLETED", "FAILED", "COMPLETED")
     cluster.states(2, "RUNNING", "RUNNING")
+    caplog.set_level("INFO", "tomarium.executors")
     cluster.then(lambda: [cluster.work(2, task) for task in cluster.tasks(2)])
     outcome = run()
+    assert "task 1_1 of an earlier call ended as FAILED, its log: " in caplog.text
+    assert "task 1_0" not in caplog.text
     assert len(cluster.lines("sent")) == 2
     # Two slabs, as many at a time as the plan says.
     last = -(-2 // outcome.plan.workers) - 1

@@ -98,6 +98,13 @@ def test_folder_without_a_scan_says_what_it_holds(tmp_path: Path) -> None:
     assert not any(f" {name}," in said for name in formats())
 
 
+def test_a_run_that_was_stopped_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "my record" / "unfinished").mkdir(parents=True)
+    said = refusal(tmp_path / "my record")
+    assert "a run began a record here and did not come to its end" in said
+    assert f"tomarium doctor '{tmp_path / 'my record'}' tells" in said
+
+
 def test_text_and_bytes(tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_text("sample: bone\nenergy: 20 keV\n")
     assert "a text file of 28 bytes that begins 'sample: bone'" in refusal(tmp_path / "x.h5")

@@ -90,8 +90,13 @@ def test_a_preview_of_many_tunnels_has_more_triangles_than_wanted_and_is_no_erro
     rods = 2.0 - np.hypot(far[..., 0], far[..., 1])
     inside = (np.abs(at) < 14).all(-1)
     whole = isosurface(np.where(inside, np.minimum(filled(rods), 1), 0).astype(np.float32), 0.5)
+    tries: list[tuple[int, int]] = []
     with pytest.raises(InputError, match=r"keeps .* even where"):
-        decimate(whole, 100)
+        decimate(whole, 100, lambda *told: tries.append(told))
+    assert [number for number, _ in tries] == list(range(1, 14))
+    assert {of for _, of in tries} == {16}
+    decimate(whole, len(whole.faces), lambda *told: tries.append(told))
+    assert tries[-1] == (16, 16)
     light = lightened(whole, 100)
     assert light.is_closed
     assert light.euler == whole.euler < 0

@@ -147,7 +147,7 @@ def test_a_spool_is_made_anew_after_a_restart_of_the_computer(
     again = open_journal(tmp_path / "record", REQUEST)
     assert set(again.slabs) == {(0, 0), (0, 1), (1, 0)}
     again.release()
-    monkeypatch.setattr("tomarium.pipeline.run.journal._boot", lambda: "another")
+    monkeypatch.setattr("tomarium.pipeline.run.journal.boot", lambda: "another")
     for _ in range(2):  # and it stays so
         again = open_journal(tmp_path / "record", REQUEST)
         assert set(again.slabs) == {(1, 0)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from tomarium.cli.follow import command
 from tomarium.errors import InputError
 from tomarium.portal import follow as following
-from tomarium.portal.client import Limits
+from tomarium.portal.client import Limits, reason_of
 from tomarium.portal.follow import Step, follow, is_private
 from tomarium.portal.typed_links import TypedLink, links_in_header, links_in_html, links_in_linkset
 
@@ -260,3 +261,9 @@ def test_the_command_prints_a_tree(web: Web) -> None:
     assert any("describedby" in line and "application/ld+json" in line for line in lines)
     told = json.loads(CliRunner().invoke(command, [f"{web.address}/page", "--json"]).output)
     assert told["links"][0]["relation"] == "cite-as"
+
+
+def test_what_does_not_answer_is_told_in_the_words_of_the_system() -> None:
+    assert reason_of(URLError(OSError(111, "Connection refused"))) == "Connection refused"
+    assert reason_of(URLError("unknown url type")) == "unknown url type"
+    assert reason_of(TimeoutError()) == "TimeoutError"

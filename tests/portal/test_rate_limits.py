@@ -120,6 +120,10 @@ def test_a_refusal_is_a_page_for_people_and_a_problem_for_programs(app: object) 
     assert (
         "More than 5 pages were asked for in a minute from your network. Try again in 12 seconds" in page.text
     )
+    app.state.moment[0] += 11.5  # type: ignore[attr-defined]
+    page = client.get("/about", headers={"Accept": "text/html"})
+    assert page.headers["retry-after"] == "1"
+    assert "from your network. Try again in a second; programs wait" in page.text
     told = client.get("/about", headers={"Accept": "application/json"})
     assert told.headers["content-type"] == "application/problem+json"
     assert client.get("/static/tomarium.css").status_code != 429

@@ -16,7 +16,8 @@ from tomarium.model import Scan, Value
 from tomarium.pipeline.protocol.protocol import Item, Protocol, from_data
 from tomarium.pipeline.protocol.resolve import freeze, resolve
 from tomarium.pipeline.run.journal import Journal
-from tomarium.pipeline.run.runner import ask_probes, silent
+from tomarium.pipeline.run.probes import ask_probes
+from tomarium.pipeline.run.runner import silent
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.probes.find_filter_length import find_filter_length
 from tomarium.synth import SimulationConfig, simulated, truth

@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ from tomarium.catalogue.make_record import demand_apart
 from tomarium.catalogue.make_series import demand_same_frames, find_axis_for_all
 from tomarium.errors import InputError, Interrupted, TomariumWarning
 from tomarium.model import Scan
+from tomarium.pipeline.run.at_work import saying_at_work
 from tomarium.pipeline.run.runner import Progress, silent
 
 _PAGE_EVERY_S: Final = 20.0
@@ -123,7 +124,7 @@ def run(
     for scan in batch.scans:
         demand_apart(scan, making.folder)
     making.folder.mkdir(parents=True, exist_ok=True)
-    with _lock_folder(making.folder):
+    with _lock_folder(making.folder), ExitStack() as stack:
         state = read_state(making.folder)
         planned = plan_scans(batch, state)
         if on_plan is not None:
@@ -133,6 +134,7 @@ def run(
             state.anew = dict.fromkeys(planned.seconds, False)
             state.begun = {}
         write_state(making.folder, state)
+        stack.enter_context(saying_at_work(making.folder, making.executor))
         running = _RunningBatch(batch, state, planned, list(planned.rows))
         planned_names = {row.name for row in planned.rows}
         running.rows += [

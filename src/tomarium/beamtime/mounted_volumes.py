@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -32,6 +33,8 @@ _NETWORK: Final = {
 }
 _OLD_FAT: Final = {"vfat", "msdos", "fat", "fuse.fusefat"}
 _MAKES: Final = {"exfat", "ntfs", "ntfs3", "fuseblk"} | _OLD_FAT
+_GONE: Final = {errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE}
+"""Errors of a disk that was pulled out, or of a share whose computer has gone, while it was mounted."""
 FAT_LARGEST: Final = 2**32 - 1
 """Bytes of the largest file that FAT32 holds."""
 
@@ -230,29 +233,23 @@ def find_volume(id: str, last_top: str, system: System = SYSTEM) -> Path | None:
     """
     kind, _, name = id.partition(":")
     table = mounts(system)
+    last = Path(last_top)
     if kind == "uuid":
-        return next((_top_of(mount) for mount in table if _named(system.by_uuid, mount.device) == name), None)
-    if kind == "network":
-        return next(
-            (_top_of(mount) for mount in table if mount.device == name and mount.filesystem in _NETWORK), None
-        )
-    if kind == "marker":
-        last = Path(last_top)
+        tops = [_top_of(mount) for mount in table if _named(system.by_uuid, mount.device) == name]
+    elif kind == "network":
+        tops = [_top_of(mount) for mount in table if mount.device == name and mount.filesystem in _NETWORK]
+    elif kind == "marker":
         under = [
             mount.point / Path(*last.parts[-deep:])
             for mount in table
             for deep in (1, 2)
             if len(last.parts) > deep
         ]
-        for top in (last, *(mount.point for mount in table if mount.device.startswith("/dev/")), *under):
-            if _read_marker(top)[0] == name:
-                return top
-        return None
-    return (
-        Path(last_top)
-        if id == f"machine:{socket.gethostname()}:{_mount_of(Path(last_top), table).point}"
-        else None
-    )
+        tops = [last, *(mount.point for mount in table if mount.device.startswith("/dev/")), *under]
+        return next((top for top in tops if _has_marker(top, name)), None)
+    else:
+        return last if id == f"machine:{socket.gethostname()}:{_mount_of(last, table).point}" else None
+    return next((top for top in tops if _answers(top)), None)
 
 
 def _unescaped(text: str) -> str:
@@ -304,6 +301,23 @@ def _find_marker(place: Path, point: Path) -> tuple[Path, str, str] | None:
         if top == point:
             return None
     return None
+
+
+def _answers(top: Path) -> bool:
+    """Tell whether a volume in the table of mounts can be read: one unplugged without a word stays in that table."""
+    try:
+        top.stat()
+    except OSError as problem:
+        return problem.errno not in _GONE
+    return True
+
+
+def _has_marker(folder: Path, id: str) -> bool:
+    """Tell whether a folder holds the marker of a volume; what cannot be read there is of another one."""
+    try:
+        return _read_marker(folder)[0] == id
+    except (OSError, InputError):
+        return False
 
 
 def _read_marker(folder: Path) -> tuple[str, str]:

@@ -16,8 +16,9 @@ from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import Protocol, to_text
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes, with_axis
-from tomarium.pipeline.run.runner import Progress, ask_probes, silent
+from tomarium.pipeline.run.runner import Progress, silent
 from tomarium.steps.core.step import View
 
 _MOST_MOTORS: Final = 8

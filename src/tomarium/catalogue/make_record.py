@@ -142,6 +142,7 @@ def make_record(
         split=split,
         mapper=chosen.map,
         crosses=chosen.crosses,
+        executor=executor,
         on_progress=on_progress,
         demand_wanted=demand_wanted,
         deliver=deliver,

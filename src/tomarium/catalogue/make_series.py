@@ -19,8 +19,9 @@ from tomarium.pipeline.protocol.protocol import Protocol, to_data
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal, is_unfinished, read_json
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.provenance import fingerprint_of, plain
-from tomarium.pipeline.run.runner import Progress, ask_probes, silent
+from tomarium.pipeline.run.runner import Progress, silent
 from tomarium.steps.core.step import Probe
 from tomarium.steps.views.select_views import window
 

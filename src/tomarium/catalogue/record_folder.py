@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -263,6 +264,11 @@ def _why_no_record(folder: Path) -> str:
         return "does not exist; give a record, a volume, a scan, or a folder of them"
     if not folder.is_dir():
         return "is a file; give the folder of a record"
+    if (folder / JOURNAL).is_dir():
+        return (
+            f"holds no {FILENAME}: the run that makes it did not finish; tomarium doctor {shlex.quote(str(folder))} "
+            "tells the command that goes on; then file it"
+        )
     if any(folder.glob("*.zarr")):
         return f"holds a volume but no {FILENAME}: its run did not finish; resume the run, then file it"
     return f"holds no {FILENAME}, so it is no record; give the folder of a finished reconstruction"

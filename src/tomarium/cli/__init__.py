@@ -19,7 +19,7 @@ from typing import Any, Final
 import click
 
 from tomarium import __version__
-from tomarium.cli import interrupts
+from tomarium.cli import interrupts, lasting_stderr
 from tomarium.cli.command_group import CommandGroup, load, names
 from tomarium.errors import TomariumError, TomariumWarning
 
@@ -70,10 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Words after `tomarium`; those of the process by default.
     """
     interrupts.install()
+    lasting_stderr.install()
     warnings.showwarning = _show_warning
     _collect_later()
     code = execute(list(sys.argv[1:] if arguments is None else arguments))
     interrupts.leave()
+    interrupts.end_at_once(code)
     gc.freeze()  # else Python looks for garbage among all there is before it leaves
     sys.exit(code)
 

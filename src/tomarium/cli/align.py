@@ -161,7 +161,6 @@ def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 
 def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
     from tomarium.kernels.alignment.rotations import angle_of
-    from tomarium.specimen.judge import CHANCE
     from tomarium.specimen.pose import similarity
 
     _, turn = similarity(alignment.matrix)
@@ -187,17 +186,7 @@ def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
             )
         )
     else:
-        rows.append(
-            (
-                "score",
-                f"{alignment.score:.3f} nats",
-                f"unrelated places reach {alignment.null_level:.3f} at most",
-            )
-        )
-        chance = f"{100 * alignment.figures['chance']:.2g} %"
-        rows.append(
-            ("chance", chance, f"that unrelated places reach that; below {100 * CHANCE:g} % is accepted")
-        )
+        rows += _chance_rows(alignment)
     sigma = alignment.figures.get("scale_sigma", float("nan"))
     if np.isfinite(sigma):
         rows.append(("scale", f"{alignment.scale:.4f} ± {sigma:.4f}", "of MOVING's voxel size"))
@@ -213,3 +202,22 @@ def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
 
 def _length(metres: float) -> str:
     return units.show(metres, "m", 3) if np.isfinite(metres) else "not known"
+
+
+def _chance_rows(alignment: Alignment) -> list[tuple[str, str, str]]:
+    """Tell the score, and how likely unrelated places reach it, where enough of them were found to say so."""
+    from tomarium.specimen.judge import CHANCE
+
+    score, chance = f"{alignment.score:.3f} nats", alignment.figures["chance"]
+    if not np.isfinite(alignment.null_level):
+        return [
+            ("score", score, "too few other places were found to compare it with, so its chance is not known")
+        ]
+    return [
+        ("score", score, f"unrelated places reach {alignment.null_level:.3f} at most"),
+        (
+            "chance",
+            "100 %" if chance > 0.995 else f"{100 * chance:.2g} %",
+            f"that unrelated places reach that; below {100 * CHANCE:g} % is accepted",
+        ),
+    ]

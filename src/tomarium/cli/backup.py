@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tomarium import units
 from tomarium.cli.catalogue_place import PLACE
 
 
@@ -26,4 +27,4 @@ def command(target: Path, catalogue: Path | str | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened:
         rows = backup(opened, target)
-    click.echo(f"{target}: {rows} rows, {target.stat().st_size} bytes")
+    click.echo(f"{target}: {rows} rows, {units.show_bytes(target.stat().st_size)}")

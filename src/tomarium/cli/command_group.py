@@ -14,7 +14,7 @@ from tomarium.cli.given_path import check_paths
 
 HEADINGS: Final = {
     "Look at a scan": ("info", "slice", "axis", "motion", "doctor", "advise"),
-    "Reconstruct": ("run", "plan", "protocol", "steps", "batch", "series"),
+    "Reconstruct": ("run", "status", "plan", "protocol", "steps", "batch", "series"),
     "At the beamline": (
         *("watch", "menu", "profile", "roster", "mirror"),
         *("copy", "disks", "report"),
@@ -56,6 +56,11 @@ MEANT: Final = {
     "reconstruct": "run",
     "reconstruction": "run",
     "recon": "run",
+    "queue": "status",
+    "jobs": "status",
+    "progress": "status",
+    "ps": "status",
+    "top": "status",
     "preview": "slice",
     "view": "slice",
     "show": "info",
@@ -78,6 +83,10 @@ MEANT: Final = {
     "web": "serve",
     "login": "user",
     "export": "convert",
+    "init": "ingest",
+    "create": "ingest",
+    "new": "protocol",
+    "stl": "print",
     "help": "--help",
     "version": "--version",
 }

@@ -189,7 +189,8 @@ def _copy_listed(
         left = demand_room(listings, disk)
         size = units.show_bytes(sum(listing.bytes for listing in listings))
         click.echo(
-            f"{target}: {len(listings)} scans, {size}, of which {units.show(float(left), 'B', digits=3)} are to be "
+            f"{target}: {show.counted(len(listings), 'scan')}, {size}, of which "
+            f"{units.show(float(left), 'B', digits=3)} are to be "
             f"written to {disk.volume.label} ({disk.volume.id})"
         )
         warned = [
@@ -231,7 +232,7 @@ def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
 def _tell_scan(scan: ScanCopied, target: Path) -> None:
     size = units.show_bytes(scan.bytes)
     state = "whole, read back" if scan.state == "whole" else "not whole"
-    click.echo(f"  {scan.scan}: {state}; {scan.files} files, {size}")
+    click.echo(f"  {scan.scan}: {state}; {show.counted(scan.files, 'file')}, {size}")
     for remark in scan.remarks:
         click.echo(f"    {remark}")
     show.warnings(scan.problems)
@@ -311,7 +312,7 @@ def _watch(
     while True:
         interrupts.check()
         ready, growing = arrivals.look(time.monotonic())
-        message = f"{len(ready)} scans to copy, {len(growing)} still written or just finished"
+        message = f"{show.counted(len(ready), 'scan')} to copy, {len(growing)} still written or just finished"
         if message != last_message:
             click.echo(message)
             last_message = message

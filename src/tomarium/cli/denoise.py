@@ -62,6 +62,7 @@ def command(
     """
     from tomarium import formats
     from tomarium.catalogue.make_record import again_of
+    from tomarium.conversion.target_format import choose
     from tomarium.formats.opening.messages import no_volume
     from tomarium.kernels.denoising import FILTERS
     from tomarium.model import Volume
@@ -71,6 +72,7 @@ def command(
         raise InputError(
             f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
         )
+    choose(target, "volume", None)  # an ending that nothing writes is told before anything is computed
     volume = formats.open(path)
     if not isinstance(volume, Volume):
         raise InputError(no_volume(path, volume))

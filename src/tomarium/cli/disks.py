@@ -151,7 +151,7 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
             or f"not plugged in, seen {place.last_seen}"
         )
         size = units.show_bytes(place_state.bytes)
-        click.echo(f"  {where}; {place_state.scans} whole scans, {size}{free}{rate}")
+        click.echo(f"  {where}; {show.counted(place_state.scans, 'whole scan')}, {size}{free}{rate}")
         click.echo(f"  oldest reading: {place_state.last_verified or 'none'}")
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from tomarium import units
 from tomarium.cli import show
 from tomarium.cli.catalogue_place import PLACE
+from tomarium.errors import InputError
 
 
 @click.command("dump")
@@ -42,6 +44,11 @@ def command(
     tomarium dump catalogue.parquet
     tomarium dump open.parquet --open-only --address https://data.example.org
     """
+    if target.suffix.lower() not in (".parquet", ".pq"):
+        raise InputError(
+            f"{target}: the table is written as Parquet alone; give it a name that ends in .parquet, and read it with "
+            "DuckDB, polars or pandas, which write CSV"
+        )
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.dump import dump
     from tomarium.catalogue.reader import ANYBODY, OPEN_ONLY
@@ -58,5 +65,5 @@ def command(
     if as_json:
         show.as_json(vars(dumped))
     else:
-        click.echo(f"{target}: {dumped.records} published records, {dumped.bytes} bytes")
+        click.echo(f"{target}: {dumped.records} published records, {units.show_bytes(dumped.bytes)}")
     context.exit(1 if dumped.problems else 0)

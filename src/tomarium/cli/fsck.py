@@ -104,6 +104,6 @@ def _sum_up(counts: Counter[str], repaired: int, repair: bool) -> None:
     if not total:
         click.echo("nothing is half done")
     elif repair:
-        click.echo(f"{total} findings, {repaired} repaired")
+        click.echo(f"{show.counted(total, 'finding')}, {repaired} repaired")
     else:
-        click.echo(f"{total} findings")
+        click.echo(show.counted(total, "finding"))

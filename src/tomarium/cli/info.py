@@ -144,8 +144,8 @@ def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> Non
             ("frames", ", ".join(f"{count} {kind}" for kind, count in description["frames"].items()), ""),
             (
                 "shape",
-                " × ".join(map(str, description["shape"])),
-                f"frames × rows × columns, {description['dtype']}",
+                " × ".join(str(length) if length else "?" for length in description["shape"]),
+                f"frames × rows × columns, {description['dtype'] or 'not known without the files that are missing'}",
             ),
             (
                 "angles",

@@ -7,14 +7,19 @@ slab.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
 ASKED: Final = threading.Event()
 """Set once the user, or a batch system, has asked this process to stop."""
+
+AT_ONCE: Final = threading.Event()
+"""Set once that was asked for again, while slabs in work were coming to their end."""
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a command to stop."""
@@ -47,7 +52,15 @@ def _report(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    again = ASKED.is_set()
+    if again and number == signal.SIGHUP:
+        return  # a terminal that is closed may send it twice, and nobody is there who is impatient
     ASKED.set()
+    if _slabs_are_in_work():
+        if again:
+            AT_ONCE.set()
+        else:
+            _say("stopping: slabs in work are being finished; Ctrl-C again stops at once")
     raise KeyboardInterrupt
 
 
@@ -55,6 +68,37 @@ def ask_once(number: int, frame: FrameType | None) -> None:
     """Take a signal as the wish to stop, where none came before it."""
     if not ASKED.is_set():
         _on_signal(number, frame)
+
+
+def _slabs_are_in_work() -> bool:
+    executor = sys.modules.get("tomarium.executors.executor")  # not imported: no slab is in work
+    return executor is not None and bool(executor.IN_WORK)
+
+
+def _say(text: str) -> None:
+    """Write a line to the terminal without its buffers, which the signal may have found half written."""
+    clear_line = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+    with suppress(OSError):  # the terminal was closed
+        os.write(2, f"{clear_line}{text}\n".encode())
+
+
+def end_at_once(code: int) -> None:
+    """Leave with an exit code, where that was asked for twice and slabs are in work; else come back.
+
+    Parameters
+    ----------
+    code : int
+        The exit code.
+    """
+    if not AT_ONCE.is_set():
+        return
+    from tomarium.executors.threads import THREAD
+
+    if any(thread.name.startswith(THREAD) for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 def check() -> None:

@@ -83,7 +83,7 @@ def command(
     tomarium picture tooth-1a2b3c4d --kind turntable -o tooth.webp
     tomarium picture volume.ome.zarr -o slices.png
     tomarium picture scan.h5 --kind axis -o axes.png
-    tomarium picture scan.h5 --kind rings --step remove_all_stripes -o rings.png
+    tomarium picture scan.h5 --kind rings --step remove_stripes --set remove_stripes.method=all -o rings.png
     tomarium picture loading_series --series --plane y --speed 10 -o loading.mp4
     """
     from tomarium.atomic_files import write_whole
@@ -103,6 +103,7 @@ def command(
     if isinstance(opened, Scan):
         content = picture_of_scan(opened, kind, choice, show.progress())
     elif isinstance(opened, Volume):
+        choice.demand_scan(Path(source))
         content = picture_of_volume(opened, kind)
     else:
         raise _no_volume(source, opened)

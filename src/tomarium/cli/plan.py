@@ -85,7 +85,7 @@ def command(
             texts = spelled(bound.step, {name: v.value for name, v in bound.values.items()})
             show.table(
                 [
-                    (f"{bound.step.name}.{name}", as_text(texts[name]), _origin_text(v))
+                    (f"{bound.step.name}.{name}", as_text(texts[name]) or "none", _origin_text(v))
                     for name, v in bound.values.items()
                 ],
                 "    ",

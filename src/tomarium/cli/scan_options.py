@@ -118,9 +118,30 @@ class Opening:
         if not isinstance(opened, Scan):
             raise InputError(
                 f"{path} holds an image of shape {opened.shape}, not a tomography scan with projections; where it "
-                f"holds them, give their angles, such as --angles 0:180:{opened.shape[0]}"
+                f"holds them, {angles_advice(opened)}"
             )
         return opened
+
+
+def angles_advice(image: Image) -> str:
+    """Say how the angles of an image are given that may be a sinogram, or a stack of projections.
+
+    Parameters
+    ----------
+    image : Image
+        What was opened.
+
+    Returns
+    -------
+    str
+        The end of a sentence: the place of its own angles, where an axis in degrees holds them and its name tells its
+        group in the file, else how any are written.
+    """
+    group = image.name.rpartition(" ")[2]
+    for axis in image.axes:
+        if axis.unit == "deg" and group.startswith("/"):
+            return f"give the angles of its axis {axis.name}: --angles {group}/{axis.name}"
+    return f"give their angles, such as --angles 0:180:{image.shape[0]}"
 
 
 METAVARS: Final = {"m": "LENGTH", "keV": "ENERGY", "deg": "ANGLE", "px": "PIXELS", "": "RATIO"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +28,8 @@ _NAMED = 3  # of more than so many creators the first is named
     metavar="FACET=VALUE",
     multiple=True,
     help="Only those with this technique, instrument, facility, proposal, taxon, licence (or 'none stated'), year, "
-    "state or catalogue, or by what they hold: volume, projections, image, mesh, table or 'plain card'; of one facet "
-    "any will do.",
+    "state, access (open, embargo) or catalogue, or by what they hold: volume, projections, image, mesh, table or "
+    "'plain card'; of one facet any will do.",
 )
 @click.option(
     "--range",
@@ -82,24 +84,34 @@ def command(
     tomarium search --filter 'licence=none stated'
     tomarium search "layered intrusion" --with eds --with ct
     """
+    from tomarium.catalogue.asked import Asked
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.fewer_conditions import without_one
     from tomarium.catalogue.ranges import split_range
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.search import search
 
+    asked = Asked(
+        " ".join(words),
+        _group_by_name(_split_filter(text) for text in filters),
+        _group_by_name(split_range(text) for text in ranges),
+        companions,
+    )
     with open_catalogue(catalogue, make=False) as opened:
         page = search(
             opened,
             LOCAL_OWNER,
-            " ".join(words),
-            filters=_group_by_name(_split_filter(text) for text in filters),
-            ranges=_group_by_name(split_range(text) for text in ranges),
+            asked.words,
+            filters=asked.filters,
+            ranges=asked.ranges,
             companions=companions,
             sort=sort,
             limit=limit,
             facets=facets,
             elsewhere=True,
         )
+        fewer = () if page.total or as_json else without_one(opened, LOCAL_OWNER, asked)
+        is_empty = not page.total and not search(opened, LOCAL_OWNER, limit=1, elsewhere=True).total
     if as_json:
         facets_content = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
         show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **facets_content})
@@ -124,12 +136,36 @@ def command(
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
+    if not page.total and (meant := _filters_meant(words)):
+        click.echo(f"words are looked for in the text of records; a facet is asked by {meant}", err=True)
+    if is_empty:
+        click.echo(
+            f"{opened.name}: this catalogue holds no records yet; file one: tomarium ingest RECORD, or name another "
+            f"with --catalogue",
+            err=True,
+        )
+    for other in fewer:
+        condition = ", ".join(other.values)
+        told = f"with {condition!r} as a range" if other.as_range else f"without {condition!r}"
+        click.echo(f"{told}: {other.total}{'+' if other.more else ''} found", err=True)
     for facet in page.facets:
         click.echo(
             f"{facet.label}: {', '.join(f'{choice.value} ({choice.count})' for choice in facet.choices)}"
         )
     if page.facets_of_newest:
         click.echo("Counted among the 20 000 newest only")
+
+
+def _filters_meant(words: Sequence[str]) -> str:
+    """Write the words that name a facet, as `licence:CC-BY-4.0` does, as the options that ask for it."""
+    from tomarium.catalogue.facets import FACETS
+
+    parts = (re.fullmatch(r"(\w+)[:=](.+)", word) for word in words)
+    return " ".join(
+        f"--filter {shlex.quote(f'{part[1].lower()}={part[2]}')}"
+        for part in parts
+        if part and part[1].lower() in FACETS
+    )
 
 
 def _split_filter(text: str) -> tuple[str, str]:
@@ -139,8 +175,8 @@ def _split_filter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    values_by_name: dict[str, list[str]] = {}
+def _group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    values_by_name: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
-        values_by_name.setdefault(name, []).append(value)
+        values_by_name[name] = (*values_by_name.get(name, ()), value)
     return values_by_name

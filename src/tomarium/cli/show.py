@@ -98,6 +98,24 @@ def short(value: object, most: int = 60) -> str:
     return brief(in_words(value), most)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of what.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    noun : str
+        In the singular; its plural ends in s.
+
+    Returns
+    -------
+    str
+        "1 scan", "3 scans".
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def line(text: str) -> str:
     """Write a text that a file holds on a line of its own.
 

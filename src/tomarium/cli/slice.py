@@ -381,7 +381,7 @@ def _slice_volume(image: Image, rows: str | None, along: str, at: int | None, ou
     if not isinstance(image, Volume):
         raise InputError(
             f"{image.path} holds an image of shape {image.shape}, neither a scan nor a volume; if "
-            f"it is a sinogram, give its angles, such as --angles 0:180:{image.shape[0]}"
+            f"it is a sinogram, {scan_options.angles_advice(image)}"
         )
     axis = "zyx".index(along)
     length = image.shape[axis]

@@ -46,7 +46,9 @@ def command(name: str | None, as_json: bool) -> None:
         click.echo(f"  {description.summary}")
         if name and description.text:
             click.echo(
-                "\n" + "\n".join(f"  {line}".rstrip() for line in description.text.splitlines()) + "\n"
+                "\n"
+                + "\n".join(f"  {line}".rstrip() for line in description.text.splitlines())
+                + ("\n" if step.parameters else "")
             )
         for parameter in step.parameters:
             click.echo(

@@ -12,7 +12,7 @@ from tomarium.model import Image, Scan, Volume
 
 # What to do where a format holds only data of another kind.
 _HINTS: Final = {
-    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN OUT",
+    "scan": "a scan becomes a volume by reconstruction: tomarium run SCAN -o OUT",
     "volume": "a volume becomes a scan only where it is one (axes angle, row, column): tell its angles",
     "image": "write it as NeXus (.nxs), which holds any, as OME-Zarr, OME-TIFF, PNG or MRC, or one axis as CSV",
 }
@@ -56,4 +56,8 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
         form for form in formats.formats().values() if form.write and target.suffix.lower() in form.suffixes
     ]
     hint = "" if candidates or not other_forms else f" {_HINTS[kind]}; or"
-    raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")
+    first = dict.fromkeys(form.suffixes[0] for form in writing_forms.values() if form.suffixes)
+    endings = "" if candidates or not first else f" give it an ending, such as {' or '.join(first)}, or"
+    raise ParameterError(
+        f"{target}: {why};{hint}{endings} name one with --to (as_format in Python): {listed}"
+    )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from operator import length_hint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tomarium.errors import EngineUnavailable, Interrupted, JobFailed
 from tomarium.executors.dask_clusters import RETRIES, client_of, is_on_slurm, place_of, remove_logs, settings
-from tomarium.executors.executor import Executor
+from tomarium.executors.executor import Executor, in_work
 from tomarium.executors.slurm.options import read_options
+from tomarium.pipeline.run.work import SlabResult, Task
+from tomarium.pipeline.run.workers import note_workers
 
 if TYPE_CHECKING:
     from tomarium.pipeline.plan.section import Resources
@@ -76,8 +81,12 @@ def map_dask(
         stack.enter_context(dask.config.set(settings()))
         stack.enter_context(_silent())
         client = client_of(stack, argument, function, workers, length_hint(items, workers))
-        sharing = _Sharing(client, _sent(client, function), workers, bool(argument), place_of(argument))
-        yield from sharing.results(iter(items))
+        sharing = _Sharing(
+            client, _sent(client, function), workers, bool(argument), place_of(argument),
+            function.folder if isinstance(function, Task) else None,
+        )  # fmt: skip
+        with in_work():
+            yield from sharing.results(iter(items))
     remove_logs(function)
 
 
@@ -90,8 +99,10 @@ class _Sharing:
     workers: int
     foreign: bool
     place: str
+    journal: Path | None = None
     pending: set[Any] = field(default_factory=set)
     seen: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
 
     def results(self, queue: Iterator[Any]) -> Iterator[Any]:
         """Yield results as they come."""
@@ -149,6 +160,9 @@ class _Sharing:
         lost = sorted(self.seen.keys() - threads.keys())
         if lost:
             _LOG.info("Dask worker %s was lost; its slabs are done once more", ", ".join(lost))
+        if threads.keys() != self.seen.keys() and self.journal is not None:
+            self.lost |= dict.fromkeys(lost, time.time())
+            note_workers(self.journal, threads, self.lost)
         if not threads and (lost or not self.pending):
             _LOG.info("no worker of Dask is there, %s; the run waits for one", self.place)
         self.seen = threads
@@ -219,7 +233,12 @@ def _sent(client: Any, function: Callable[[Item], Result]) -> Any:
 
 
 def _call(function: Callable[[Any], Any], item: Any) -> Any:
-    return function(item)
+    result = function(item)
+    if isinstance(result, SlabResult):
+        from distributed import get_worker
+
+        return replace(result, worker=f"{socket.gethostname()}, {get_worker().address}")
+    return result
 
 
 def resources(measured: Resources, argument: str = "") -> Resources:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tomarium.pipeline.plan.section import Resources
+
+IN_WORK: Final[set[object]] = set()
+"""One for each map of this process that lets calls in work come to their end when it is stopped."""
+
+
+@contextmanager
+def in_work() -> Iterator[None]:
+    """Say, within the block, that who stops this process waits until the calls in work have come to their end."""
+    mark = object()
+    IN_WORK.add(mark)
+    try:
+        yield
+    finally:
+        IN_WORK.discard(mark)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from tomarium.executors.executor import Executor
+from tomarium.executors.executor import Executor, in_work
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+THREAD: Final = "slab"
+"""What the names of the threads begin with."""
 
 
 def map_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
@@ -31,7 +34,7 @@ def map_threads(function: Callable[[Item], Result], items: Iterable[Item], worke
         Results, as they come.
     """
     queue = iter(items)
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="slab") as pool:
+    with in_work(), ThreadPoolExecutor(max(1, workers), thread_name_prefix=THREAD) as pool:
         working: set[Future[Result]] = {
             pool.submit(function, item) for item in islice(queue, max(1, workers))
         }

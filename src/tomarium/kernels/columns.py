@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.compiled import Engine, extension, level, takes_compiled
+
 
 def block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:
     """Average blocks of neighbouring angles.
@@ -45,7 +47,34 @@ def mirrored_places(columns: int, reach: int) -> NDArray[np.intp]:
     return np.minimum(places, 2 * columns - 1 - places)
 
 
-def median_over_columns(values: NDArray[Any], size: int) -> NDArray[Any]:
+def columns_beside(
+    mask: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]] | None:
+    """Return between which columns masked ones lie.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (column,)
+        Columns to interpolate.
+
+    Returns
+    -------
+    masked, left, right : array of int, shape (n,)
+        Masked columns, and the nearest that are not on either side of each.
+    part : array of float32, shape (n,)
+        How far each lies from the left one towards the right one, 0 to 1.
+
+    None of it where no column is masked, or a third of all are.
+    """
+    bad, good = np.flatnonzero(mask), np.flatnonzero(~mask)
+    if not 0 < len(bad) < len(mask) // 3:
+        return None
+    after = np.clip(np.searchsorted(good, bad), 1, len(good) - 1)
+    left, right = good[after - 1], good[after]
+    return bad, left, right, np.clip((bad - left) / (right - left), 0, 1).astype(np.float32)
+
+
+def median_over_columns(values: NDArray[Any], size: int, engine: Engine = "auto") -> NDArray[Any]:
     """Return the median over neighbouring columns, mirrored at the edges.
 
     Parameters
@@ -54,12 +83,24 @@ def median_over_columns(values: NDArray[Any], size: int) -> NDArray[Any]:
         One value for each column.
     size : int
         Columns of the median, odd.
+    engine : {"auto", "native", "reference"}
+        Compiled kernel, or NumPy; both give the same numbers.
 
     Returns
     -------
     array, shape (…, column)
         Medians.
     """
+    if (
+        values.dtype in (np.float32, np.float64)
+        and values.size
+        and takes_compiled(engine, "median_over_columns")
+    ):
+        rows = np.ascontiguousarray(values.reshape(-1, values.shape[-1]), np.float64)
+        if np.isfinite(rows).all():  # a window with a NaN would not be in order
+            medians = np.empty_like(rows)
+            extension().running_medians(rows, size, medians, level())
+            return np.asarray(medians.reshape(values.shape), values.dtype)
     mirrored = values[..., mirrored_places(values.shape[-1], size // 2)]
     if size == 9 and np.issubdtype(mirrored.dtype, np.floating):
         return _median_of_nine(mirrored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from tomarium.errors import InputError
@@ -19,7 +20,9 @@ ENOUGH: Final = 0.8
 """With fewer triangles than this part of those allowed, smaller distances are tried."""
 
 
-def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
+def decimate(
+    mesh: Mesh, most: int, on_try: Callable[[int, int], object] = lambda tried, all_tries: None
+) -> tuple[Mesh, float]:
     """Collapse edges until there are few enough triangles; the surface stays closed and keeps its tunnels.
 
     Tries one tolerance after the other, each 1.8 times as large as the one before and from the mesh as it was given,
@@ -31,6 +34,8 @@ def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
         Closed.
     most : int
         Triangles at most.
+    on_try : callable
+        Told after each try how many there were and how many there may be; at the end as if all had been.
 
     Returns
     -------
@@ -48,18 +53,22 @@ def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
     """
     solid: Any = solid_of(mesh)
     tolerance = FIRST * _edge(mesh)
+    all_tries = 1 + MOST_TRIES + REFINED
     best = solid.simplify(tolerance)
-    for _ in range(MOST_TRIES):
+    on_try(1, all_tries)
+    for number in range(MOST_TRIES):
         if best.num_tri() <= most:
             break
         tolerance *= GROWTH
         best = solid.simplify(tolerance)
+        on_try(2 + number, all_tries)
     low = tolerance / GROWTH
-    for _ in range(REFINED):
+    for number in range(REFINED):
         if not ENOUGH * most > best.num_tri() or best.num_tri() > most:
             break
         middle = (low * tolerance) ** 0.5
         tried = solid.simplify(middle)
+        on_try(2 + MOST_TRIES + number, all_tries)
         if tried.num_tri() <= most:
             best, tolerance = tried, middle
         else:
@@ -69,6 +78,7 @@ def decimate(mesh: Mesh, most: int) -> tuple[Mesh, float]:
             f"the surface has {len(mesh.faces)} triangles and keeps {best.num_tri()} even where it may move by "
             f"{tolerance:.3g} mm; allow as many, take a coarser level, or smooth more"
         )
+    on_try(all_tries, all_tries)
     return mesh_of(best), tolerance
 
 

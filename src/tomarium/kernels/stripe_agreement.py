@@ -5,17 +5,33 @@ What a pixel does wrong it does at every angle; what the sample does to a column
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from threading import local
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import processors
 from tomarium.compiled import Engine, extension, level, takes_compiled
 from tomarium.errors import InputError
-from tomarium.kernels.columns import block_means, median_over_columns, mirrored_places
+from tomarium.kernels.column_groups import (
+    columns_of,
+    empty_groups,
+    figures,
+    from_groups,
+    removed_of_groups,
+    to_groups,
+)
+from tomarium.kernels.columns import block_means, columns_beside, median_over_columns, mirrored_places
 from tomarium.kernels.stripe_steps import background_below, bands
-from tomarium.kernels.stripes import bridge, each_sinogram, removed_by_sorting
+from tomarium.kernels.stripes import (
+    bridge,
+    demand_size,
+    each_sinogram,
+    not_finite,
+    removed_by_sorting,
+)
 
 BLOCKS: Final = 8
 """Parts of the scan that are asked whether they agree."""
@@ -34,9 +50,6 @@ NARROW: Final = 9
 
 _TOGETHER: Final = 64
 """Columns that are laid one behind the other to be sorted: as many as stay in a second-level cache."""
-
-SPARE: Final = 16
-"""Numbers of memory between the angles of a sinogram at work."""
 
 ANGLE_BLOCKS: Final = 32
 """Parts of the scan in whose means a column is compared with its neighbours."""
@@ -105,49 +118,83 @@ def remove_stripes_by_agreement(
     the shrinkage is that of W. James and C. Stein (1961), the agreement our own.
     """
     demand_angles(sinograms)
-    room = local()
+    demand_size(size)
+    if takes_compiled(engine, "remove_stripes"):
+        return _in_groups(sinograms, size, threads, out)
 
     def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         dead = dead_columns(sinogram, engine)
         bridged = bridge(sinogram, dead)
-        if not hasattr(room, "removed"):
-            room.removed = np.empty(sinogram.shape, np.float32)
-        removed, means = removed_by_sorting(bridged, size, BLOCKS, engine=engine, out=room.removed)
-        share = _agreed(means, LEAST_AGREEMENT)
-        means = _take_share(bridged, removed, share, engine)
-        bridged -= constant_stripes(bridged, dead, means)[0]
+        removed, means = removed_by_sorting(bridged, size, BLOCKS, engine=engine)
+        bridged -= _agreed(means, LEAST_AGREEMENT) * removed
+        bridged -= constant_stripes(block_means(bridged, FAINT_BLOCKS), dead)[0]
         return bridged
 
-    return each_sinogram(sinograms, correct, threads, out, spare=SPARE)
+    return each_sinogram(sinograms, correct, threads, out)
 
 
-def _take_share(
-    sinogram: NDArray[np.float32], removed: NDArray[np.float32], share: NDArray[np.float32], engine: Engine
+def _in_groups(
+    sinograms: Any, size: int, threads: int | None, out: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Correct the sinogram of each row by compiled kernels, in groups of columns that stay in the caches."""
+    data = np.asarray(sinograms, np.float32)
+    if data.ndim != 3:
+        raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
+    result = np.empty(data.shape, np.float32) if out is None else out
+    angles, rows, columns = data.shape
+    room = local()
+
+    def one(row: int) -> None:
+        if not hasattr(room, "groups"):
+            room.groups, room.removed = empty_groups(angles, columns), empty_groups(angles, columns)
+        to_groups(data[:, row], room.groups)
+        found = figures(room.groups, columns, (ANGLE_BLOCKS, FAINT_BLOCKS))
+        if not found.finite:
+            raise not_finite(data)
+        spread = float(np.float32(found.largest) - np.float32(found.least))
+        dead = _dead(found.medians, found.means, spread, angles)
+        means = _bridge_groups(room.groups, dead, found.more_means)
+        in_parts, in_faint = removed_of_groups(
+            room.groups, size, room.removed, columns, (BLOCKS, FAINT_BLOCKS)
+        )
+        share = _agreed(in_parts, LEAST_AGREEMENT)
+        constant = constant_stripes(means - share * in_faint, dead)[0]
+        from_groups(room.groups, room.removed, share, constant, result[:, row])
+
+    with ThreadPoolExecutor(threads or processors()) as pool:
+        list(pool.map(one, range(rows)))
+    return result
+
+
+def _bridge_groups(
+    groups: NDArray[np.float32], dead: NDArray[np.bool_], means: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Subtract a share of what was found from the columns of a sinogram; return the means of 16 blocks of angles."""
-    if takes_compiled(engine, "remove_stripes"):
-        means = np.empty((FAINT_BLOCKS, sinogram.shape[1]))
-        extension().block_means(sinogram, removed, share, means, level())
+    """Interpolate dead columns in a sinogram in groups, as `bridge`; return the means of 16 blocks of angles then."""
+    beside = columns_beside(dead)
+    if beside is None:
         return means
-    removed *= share
-    sinogram -= removed
-    return block_means(sinogram, FAINT_BLOCKS)
+    bad, left, right, part = beside
+    start = columns_of(groups, left)
+    bridged = start + part * (columns_of(groups, right) - start)
+    lanes = groups.shape[2]
+    groups[bad // lanes, :, bad % lanes] = bridged.T
+    bridged_means = means.copy()
+    bridged_means[:, bad] = block_means(bridged, len(means))
+    return bridged_means
 
 
 def constant_stripes(
-    sinogram: NDArray[np.float32], dead: NDArray[np.bool_], means: NDArray[np.float64] | None = None
+    means: NDArray[np.float64], dead: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what columns add to their neighbours at all angles, as far as blocks of angles agree on it.
 
     Parameters
     ----------
-    sinogram : array of float32, shape (angle, column)
-        Attenuation.
+    means : array of float64, shape (16, column)
+        Attenuation in 16 blocks of angles, see `block_means`.
     dead : array of bool, shape (column,)
         Columns interpolated between their neighbours: they are left out, for they would hide where bands begin, and
         what is told of their neighbours is interpolated too.
-    means : array of float64, shape (16, column), optional
-        `block_means` of the sinogram in 16 blocks, where they are known.
 
     Returns
     -------
@@ -159,7 +206,7 @@ def constant_stripes(
     alive = np.flatnonzero(~dead)
     if not len(alive):
         return np.zeros(len(dead), np.float32), np.zeros((FAINT_BLOCKS, 0))
-    means = (block_means(sinogram, FAINT_BLOCKS) if means is None else means)[:, alive]
+    means = means[:, alive]
     in_band = bands(means)
     below = background_below(means, in_band)
     standing = standing_out(below) + (means - below)
@@ -247,17 +294,23 @@ def dead_columns(sinogram: NDArray[np.float32], engine: Engine = "auto") -> NDAr
         True for dead columns.
     """
     rough = difference_medians(sinogram, engine)
-    least = 1e-4 * float(np.ptp(sinogram))  # below it there is no noise to compare
+    return _dead(rough, block_means(sinogram, ANGLE_BLOCKS), float(np.ptp(sinogram)), len(sinogram))
+
+
+def _dead(
+    rough: NDArray[np.float32], means: NDArray[np.float64], spread: float, angles: int
+) -> NDArray[np.bool_]:
+    """Tell dead columns by medians of their second differences, means of blocks, and the spread of all values."""
+    least = 1e-4 * spread  # below it there is no noise to compare
     usual = np.maximum(median_over_columns(rough, 51), least)
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
-    noise = usual / (0.6745 * 6**0.5) / (len(sinogram) / ANGLE_BLOCKS) ** 0.5
-    means = block_means(sinogram, ANGLE_BLOCKS)
-    means -= means.mean(axis=0)
-    reach, columns = 4, sinogram.shape[1]
-    mirrored, at = means[:, mirrored_places(columns, reach)], np.arange(columns) + reach
+    noise = usual / (0.6745 * 6**0.5) / (angles / ANGLE_BLOCKS) ** 0.5
+    means = means - means.mean(axis=0)
+    reach, columns = 4, means.shape[1]
+    mirrored = means[:, mirrored_places(columns, reach)]
     lonely = np.ones(columns, np.bool_)
-    for side in (-1, 1):
-        beside = 0.5 * (mirrored[:, at + side * reach] + mirrored[:, at + side * (reach - 1)])
+    for far, near in ((0, 1), (2 * reach, 2 * reach - 1)):  # 4 and 3 columns to the left, and to the right
+        beside = 0.5 * (mirrored[:, far : far + columns] + mirrored[:, near : near + columns])
         variance = np.mean(beside**2, axis=0)
         follows = np.mean(beside * means, axis=0) >= 0.3 * variance
         lonely &= ~follows & (variance > 25 * noise**2)

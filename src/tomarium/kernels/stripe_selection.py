@@ -164,8 +164,9 @@ def best_treatment(
     """
     dead = dead_columns(sinogram)
     bridged = bridge(sinogram, dead)
-    stripes = constant_stripes(bridged, dead)[0]
-    large, partial = _outstanding(sinogram, block_means(bridged, FAINT_BLOCKS) - stripes)
+    means = block_means(bridged, FAINT_BLOCKS)
+    stripes = constant_stripes(means, dead)[0]
+    large, partial = _outstanding(sinogram, means - stripes)
     columns = Columns(dead, stripes != 0, large, partial)
     tried: dict[Treatment, NDArray[np.float32]] = {"none": sinogram}
     if columns.constant.any():
@@ -174,7 +175,7 @@ def best_treatment(
         tried["dead_and_double_flat_field"] = bridged - stripes
     if large.any() or partial.any():
         level = bridge(without_intervals(bridged, large | partial), dead)
-        level -= constant_stripes(level, dead)[0]
+        level -= constant_stripes(block_means(level, FAINT_BLOCKS), dead)[0]
         still = np.logical_or(*_outstanding(sinogram, block_means(level, FAINT_BLOCKS)))
         tried["all"] = bridge(_sorted_there(level, still & (large | partial), size, engine), dead)
     if len(tried) == 1:

@@ -73,13 +73,13 @@ def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
     error = np.maximum(steps.std(axis=0, ddof=1) / len(steps) ** 0.5, 1e-12)
     usual = median_over_columns(np.abs(mean)[None], USUAL_OVER)[0]
     jumps = (np.abs(mean) > JUMP * usual) & (np.abs(mean) > AGREEMENT * error)
-    places = np.flatnonzero(jumps).tolist()
+    places, heights = np.flatnonzero(jumps).tolist(), mean.tolist()
     for number, first in enumerate(places):
-        total, largest, end = mean[first], abs(mean[first]), 0
+        total, largest, end = heights[first], abs(heights[first]), 0
         for count, last in enumerate(places[number + 1 :], 2):
             if last - first > WIDEST:
                 break
-            total, largest = total + mean[last], max(largest, abs(mean[last]))
+            total, largest = total + heights[last], max(largest, abs(heights[last]))
             if count > 2 and abs(total) < CLOSED * largest:
                 end = last
                 break
@@ -108,18 +108,42 @@ def background_below(means: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDA
     """
     result = means.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    firsts, lasts = edges[::2], edges[1::2]
     good = np.flatnonzero(~mask)
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        left, right = good[good < first][-BESIDE:], good[good >= last][:BESIDE]
-        beside = np.concatenate([left, right])
-        if not len(left) or not len(right):
-            continue
-        middle = 0.5 * (first + last - 1)
-        degree = 2 if len(beside) > BESIDE else 1
-        terms = np.vander((beside - middle) / BESIDE, degree + 1)
-        powers = np.vander((np.arange(first, last) - middle) / BESIDE, degree + 1)
-        result[:, first:last] = (powers @ np.linalg.lstsq(terms, means[:, beside].T, rcond=None)[0]).T
+    before = np.searchsorted(good, firsts)  # how many good columns are before each band
+    inner = (before >= BESIDE) & (len(good) - before >= BESIDE)
+    if inner.any():
+        beside = good[before[inner][:, None] + np.arange(-BESIDE, BESIDE)]
+        _draw(result, means, firsts[inner], lasts[inner], beside, degree=2)
+    for first, last, count in zip(firsts[~inner], lasts[~inner], before[~inner], strict=True):
+        beside = good[max(0, count - BESIDE) : count + BESIDE]
+        if 0 < count < len(good):
+            degree = 2 if len(beside) > BESIDE else 1
+            _draw(result, means, np.array([first]), np.array([last]), beside[None], degree)
     return result
+
+
+def _draw(
+    result: NDArray[np.float64],
+    means: NDArray[np.float64],
+    firsts: NDArray[np.intp],
+    lasts: NDArray[np.intp],
+    beside: NDArray[np.intp],
+    degree: int,
+) -> None:
+    """Draw each band, `firsts` to `lasts` - 1, by least squares through the columns beside it, shape (band, column)."""
+    middle = 0.5 * (firsts + lasts - 1)
+    orthogonal, triangle = np.linalg.qr(_powers((beside - middle[:, None]) / BESIDE, degree))
+    sums = orthogonal.swapaxes(1, 2) @ means[:, beside].transpose(1, 2, 0)
+    factors = np.linalg.solve(triangle, sums)  # (band, power, block)
+    band = np.repeat(np.arange(len(firsts)), lasts - firsts)
+    columns = np.concatenate([np.arange(*ends) for ends in zip(firsts, lasts, strict=True)])
+    terms = _powers((columns - middle[band]) / BESIDE, degree)
+    result[:, columns] = np.einsum("cp,cpb->bc", terms, factors[band])
+
+
+def _powers(places: NDArray[np.float64], degree: int) -> NDArray[np.float64]:
+    return np.stack([places**power for power in range(degree + 1)], axis=-1)
 
 
 def without_intervals(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

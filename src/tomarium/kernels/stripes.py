@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tomarium.array import processors
 from tomarium.compiled import Engine, extension, level, takes_compiled
 from tomarium.errors import InputError, ParameterError
-from tomarium.kernels.columns import block_means, median_over_columns, mirrored_places
+from tomarium.kernels.column_groups import columns_of, empty_groups, removed_of_groups, to_groups
+from tomarium.kernels.columns import block_means, columns_beside, median_over_columns, mirrored_places
 
 LARGEST: Final = 101
 """Columns of the widest median."""
@@ -79,7 +80,7 @@ def remove_stripes_by_sorting(
     ----------
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithm 3, doi 10.1364/OE.26.028396.
     """
-    _demand_size(size)
+    demand_size(size)
     data = np.asarray(sinograms, np.float32)
     if data.ndim != 3:
         raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
@@ -96,23 +97,15 @@ def _sort(
     threads: int | None,
     result: NDArray[np.float32],
     kept: slice | None = None,
-    removed_means: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Sort sinograms; return the means of the ranks that are kept before and after it, shape (2, row, column).
-
-    Where `removed_means`, shape (block, row, column), are to be filled, `result` is what was removed, and they are its
-    means in blocks of angles: of the compiled kernel alone.
-    """
+    """Sort sinograms; return the means of the ranks that are kept before and after it, shape (2, row, column)."""
     means = np.empty((0, 0, 0) if kept is None else (2, *data.shape[1:]))
     if takes_compiled(engine, "remove_stripes"):
         if data.strides[2] != data.itemsize or data.strides[0] < 0 or data.strides[1] < 0:
             data = np.ascontiguousarray(data)
         first, last = (0, 0) if kept is None else (kept.start, kept.stop)
         count = threads or processors()
-        removed = np.empty((0, 0, 0)) if removed_means is None else removed_means
-        broken = extension().sort_stripes(
-            data, size, strength, result, means, first, last, removed, count, level()
-        )
+        broken = extension().sort_stripes(data, size, strength, result, means, first, last, count, level())
     else:
         broken = not np.isfinite(data).all()
         for row in range(0 if broken else data.shape[1]):
@@ -122,12 +115,28 @@ def _sort(
                 for mean, part in zip(means, (data, result), strict=True):
                     mean[row] = np.sort(part[:, row], axis=0)[kept].mean(axis=0, dtype=np.float64)
     if broken:
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])
-        raise InputError(
-            f"remove_stripes: the sinograms are {data[where]} at (angle, row, column) = {where}; every value must "
-            f"be finite: normalise with flat and dark fields first"
-        )
+        raise not_finite(data)
     return means
+
+
+def not_finite(sinograms: NDArray[np.float32]) -> InputError:
+    """Make the error that says where sinograms are not finite.
+
+    Parameters
+    ----------
+    sinograms : array of float32, shape (angle, row, column)
+        Attenuation, some of it not finite.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+    """
+    where = tuple(int(i) for i in np.argwhere(~np.isfinite(sinograms))[0])
+    return InputError(
+        f"remove_stripes: the sinograms are {sinograms[where]} at (angle, row, column) = {where}; every value must "
+        f"be finite: normalise with flat and dark fields first"
+    )
 
 
 def _reference(sinogram: NDArray[np.float32], size: int, strength: float) -> NDArray[np.float32]:
@@ -142,12 +151,7 @@ def _reference(sinogram: NDArray[np.float32], size: int, strength: float) -> NDA
 
 
 def removed_by_sorting(
-    sinogram: NDArray[np.float32],
-    size: int,
-    blocks: int,
-    *,
-    engine: Engine = "auto",
-    out: NDArray[np.float32] | None = None,
+    sinogram: NDArray[np.float32], size: int, blocks: int, *, engine: Engine = "auto"
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what sorting removes of one sinogram, and its means in blocks of neighbouring angles.
 
@@ -161,8 +165,6 @@ def removed_by_sorting(
         Blocks, as equal as can be, not more than angles.
     engine : {"auto", "native", "reference"}
         See `remove_stripes_by_sorting`.
-    out : array of float32, shape (angle, column), optional
-        Where what is removed goes; C-contiguous.
 
     Returns
     -------
@@ -180,15 +182,16 @@ def removed_by_sorting(
     EngineUnavailable
         The compiled kernel was asked for and is not there.
     """
-    removed = np.empty(sinogram.shape, np.float32) if out is None else out
+    demand_size(size)
     if not takes_compiled(engine, "remove_stripes"):
-        remove_stripes_by_sorting(sinogram[:, None], size, engine=engine, out=removed[:, None])
-        np.subtract(sinogram, removed, out=removed)
+        removed = sinogram - remove_stripes_by_sorting(sinogram[:, None], size, engine=engine)[:, 0]
         return removed, block_means(removed, blocks)
-    _demand_size(size)
-    means = np.empty((blocks, 1, sinogram.shape[1]))
-    _sort(sinogram[:, None], size, 1.0, engine, 1, removed[:, None], removed_means=means)
-    return removed, means[:, 0]
+    if not np.isfinite(sinogram).all():
+        raise not_finite(sinogram[:, None])
+    groups, found = empty_groups(*sinogram.shape), empty_groups(*sinogram.shape)
+    to_groups(sinogram, groups)
+    means = removed_of_groups(groups, size, found, sinogram.shape[1], (blocks, 0))[0]
+    return columns_of(found, np.arange(sinogram.shape[1])), means
 
 
 def remove_all_stripes(
@@ -315,8 +318,6 @@ def each_sinogram(
     correct: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     threads: int | None,
     out: NDArray[np.float32] | None,
-    *,
-    spare: int = 0,
 ) -> NDArray[np.float32]:
     """Correct the sinogram of each row, several at a time.
 
@@ -330,8 +331,6 @@ def each_sinogram(
         Sinograms in work at a time; by default as many as processors.
     out : array of float32, shape (angle, row, column) or None
         Where the result goes.
-    spare : int
-        Numbers of memory between an angle and the next. Columns of a power of two lie in few places of a cache.
 
     Returns
     -------
@@ -352,7 +351,7 @@ def each_sinogram(
 
     def one(row: int) -> None:
         if not hasattr(room, "sinogram"):
-            room.sinogram = np.empty((data.shape[0], data.shape[2] + spare), np.float32)[:, : data.shape[2]]
+            room.sinogram = np.empty(data[:, row].shape, np.float32)
         room.sinogram[...] = data[:, row]
         result[:, row] = correct(room.sinogram)
 
@@ -376,18 +375,28 @@ def bridge(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np
     array of float32, shape (angle, column)
         A new sinogram, or the same one where there is nothing to do.
     """
-    bad, good = np.flatnonzero(mask), np.flatnonzero(~mask)
-    if not 0 < len(bad) < sinogram.shape[1] // 3:
+    beside = columns_beside(mask)
+    if beside is None:
         return sinogram
-    after = np.clip(np.searchsorted(good, bad), 1, len(good) - 1)
-    left, right = good[after - 1], good[after]
-    part = np.clip((bad - left) / (right - left), 0, 1).astype(np.float32)
+    bad, left, right, part = beside
     bridged = sinogram.copy()
     bridged[:, bad] = sinogram[:, left] + part * (sinogram[:, right] - sinogram[:, left])
     return bridged
 
 
-def _demand_size(size: int) -> None:
+def demand_size(size: int) -> None:
+    """Refuse a size that no median has.
+
+    Parameters
+    ----------
+    size : int
+        Columns of the median.
+
+    Raises
+    ------
+    ParameterError
+        It is even, or not within 1 and 101.
+    """
     if size % 2 == 0 or not 1 <= size <= LARGEST:
         raise ParameterError(
             f"remove_stripes: size is {size}; give an odd number of columns from 1 to {LARGEST}"

@@ -367,6 +367,24 @@ class NoAnswer(Interrupted):
         self.reason = reason
 
 
+def reason_of(problem: BaseException) -> str:
+    """Say why nothing answered, in the system's words and without the library's about them.
+
+    Parameters
+    ----------
+    problem : BaseException
+        What was raised, such as a `URLError` about an `OSError`.
+
+    Returns
+    -------
+    str
+        "Name or service not known", "Connection refused", "timed out" …
+    """
+    inner = problem.reason if isinstance(problem, URLError) else problem
+    told = inner.strerror if isinstance(inner, OSError) else ""
+    return told or str(inner) or type(inner).__name__
+
+
 def with_retries(
     ask: Callable[[], Answer],
     tries: int = TRIES,
@@ -409,7 +427,7 @@ def with_retries(
                 return answer
             reason = words(answer)
         except (URLError, OSError) as problem:
-            reason = str(problem)
+            reason = reason_of(problem)
             silent += 1
         wait = wait_s(tried, answer, longest)
         if tried + 1 == tries or silent == silences or time.monotonic() + wait > end:

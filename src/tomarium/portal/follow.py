@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.error import URLError
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from tomarium import __version__
 from tomarium.errors import InputError
-from tomarium.portal.client import Answer, Limits, Portal, web_address
+from tomarium.portal.client import Answer, Limits, Portal, reason_of, web_address
 from tomarium.portal.peer_check import is_private
 from tomarium.portal.typed_links import (
     LINKSET,
@@ -171,7 +172,7 @@ def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> S
     except _Refused as problem:
         return replace(step, state="refused", told=str(problem))
     except (OSError, InputError) as problem:
-        return replace(step, state="failed", told=str(problem))
+        return replace(step, state="failed", told=_told(problem))
     if answer.status != 200:
         return replace(step, state="failed", told=f"{answer.address[:120]} answered {answer.status}")
     walk.seen |= {_plain(text) for text in chain}
@@ -244,7 +245,7 @@ def _fetch(walk: _Walk, link: TypedLink) -> tuple[Step, Answer | None]:
     except _Refused as problem:
         return replace(step, state="refused", told=str(problem)), None
     except (OSError, InputError) as problem:
-        return replace(step, state="failed", told=str(problem)), None
+        return replace(step, state="failed", told=_told(problem)), None
     if answer.status != 200:
         return replace(step, state="failed", told=f"answered {answer.status}"), None
     digest = hashlib.sha256(answer.content).hexdigest()
@@ -284,6 +285,10 @@ def _demand_allowed(walk: _Walk, address: str) -> None:
     host = web_address(address).hostname or ""
     if host not in walk.hosts:
         raise _Refused(f"is at {host}, which is not asked; allow it with --host {host}")
+
+
+def _told(problem: Exception) -> str:
+    return f"does not answer: {reason_of(problem)}" if isinstance(problem, URLError) else str(problem)
 
 
 def _once(links: Iterable[TypedLink]) -> list[TypedLink]:

@@ -200,11 +200,11 @@ async def demand_rate(request: Request) -> None:
         raise HTTPException(
             429,
             Sentence(
-                refusals.TOO_MANY,
+                refusals.TOO_MANY if seconds > 1 else refusals.TOO_MANY_FOR_A_SECOND,
                 number=limits[kind],
                 kind=Sentence(KINDS[kind]),
                 whose=Sentence(whose),
-                seconds=max(2, seconds),
+                seconds=seconds,
             ),
             {"Retry-After": str(seconds)},
         )

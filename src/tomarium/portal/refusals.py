@@ -17,6 +17,10 @@ TOO_MANY: Final = (
     "More than %(number)s %(kind)s were asked for in a minute %(whose)s. Try again in %(seconds)s seconds; programs "
     "wait as long as the header Retry-After says."
 )
+TOO_MANY_FOR_A_SECOND: Final = (
+    "More than %(number)s %(kind)s were asked for in a minute %(whose)s. Try again in a second; programs wait as long "
+    "as the header Retry-After says."
+)
 SEARCHES: Final = "searches"
 FILES: Final = "files and pictures"
 FORMS: Final = "forms"

@@ -48,9 +48,8 @@ def _of_jobs(context: CheckContext) -> Iterator[tuple[str, Fault]]:
             yield "job-of-the-dead", Fault(finding)
     waiting = sum(row.state == "waiting" for row in open_jobs)
     if waiting and not heard:
-        finding = info(
-            "jobs", f"{waiting} wait, and no worker is heard", "a worker", "start one: tomarium worker"
-        )
+        wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+        finding = info("jobs", f"{wait}, and no worker is heard", "a worker", "start one: tomarium worker")
         yield "no-worker", Fault(finding)
 
 

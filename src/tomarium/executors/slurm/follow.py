@@ -114,6 +114,10 @@ def map_slurm(
         if not is_kept:
             job_folder.remove()
         raise KeyboardInterrupt("its jobs were cancelled") from stop
+    except queue.NoAnswer as problem:  # asked for jobs of an earlier call, which are left as they are
+        raise Interrupted(
+            f"SLURM gives no answer ({problem}), so whether jobs of an earlier call are at work is unknown; see squeue"
+        ) from problem
     except GeneratorExit:
         following.give_up()
         if not is_kept:
@@ -156,23 +160,32 @@ class _Following:
         self.arrays = job_folder.arrays() if job_folder.folder.is_dir() else []
         self.sent_before = len(self.arrays)
         live: set[int] = set()
+        ended: dict[int, str] = {}
         for array in self.arrays:
             standings = queue.standings(array.job)
-            live |= {
-                number
-                for task, standing in standings.items()
-                if standing.live
-                for number in array.groups[task]
-            }
+            for task, group in enumerate(array.groups):
+                standing = standings.get(task, queue.Standing())
+                if standing.live:
+                    live.update(group)
+                else:
+                    what = f"task {array.job}_{task} of an earlier call ended as {standing.state}"
+                    ended.update(
+                        dict.fromkeys(group, f"{what}, its log: {job_folder.log(array.submission, task)}")
+                    )
         if live:
             _LOG.info("job %s of an earlier call is at work: it is followed", ", ".join(self.jobs()))
         else:
             job_folder.begin(self.function)
         job_folder.go_on()
         for number in job_folder.done() & self.todo.keys() - live:
-            if _error_of_slab(job_folder, number) is not None:
+            problem = _error_of_slab(job_folder, number)
+            if problem is not None:
+                _LOG.info("slab %d ended in an error: %s", number, problem)
                 job_folder.clear(number)
-        self.send(self.todo.keys() - job_folder.done() - live)
+        again = self.todo.keys() - job_folder.done() - live
+        for text in sorted({ended[number] for number in again & ended.keys()}):
+            _LOG.info("%s; what it has not done is sent again", text)
+        self.send(again)
 
     def send(self, numbers: Iterable[int]) -> None:
         """Send slabs as an array."""

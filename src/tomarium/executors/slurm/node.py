@@ -8,12 +8,14 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError, StepFailed
 from tomarium.executors.slurm.job_folder import JobFolder
 from tomarium.executors.threads import map_threads
+from tomarium.pipeline.run.work import SlabResult
 
 NOTED_WITHIN_S: Final = 60.0
 """Time within which the command that sent a job has noted it, and a shared disk shows that."""
@@ -51,6 +53,7 @@ def work(job_folder: JobFolder, name: str) -> int:
         for number, _ in items:
             _note_failure(job_folder, number, problem, name, node)
         return 1
+    worker = f"{node}, task {os.environ.get('SLURM_ARRAY_JOB_ID', '?')}_{name.partition('-')[2]}"
     failed = 0
 
     def do_slab(pair: tuple[int, Any]) -> None:
@@ -60,6 +63,8 @@ def work(job_folder: JobFolder, name: str) -> int:
             return
         try:
             result = function(item)
+            if isinstance(result, SlabResult):
+                result = replace(result, worker=worker)
             job_folder.give(number, result)
             print(f"slab {number}: done", flush=True)
         except Exception as problem:

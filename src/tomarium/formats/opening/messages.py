@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,8 @@ SIGNATURES: Final = (
     (128, b"DICM", "a DICOM file"),
     (344, b"n+1\0", "a NIfTI file"),
 )
+UNFINISHED_RUN: Final = "unfinished"
+"""A folder below that of a record; its presence says that the run that makes it has not come to its end."""
 _HEAD: Final = 4096
 # What the file systems of Linux and macOS hold; Windows holds less.
 _LONGEST_NAME: Final = 255
@@ -130,6 +133,11 @@ def explain(
     read as; any by default. `stacks`: datasets that could be frames, as "/path (shape)"; the answer then
     tells how to name one. Result: what was found, why the nearest formats refuse, what to do next.
     """
+    if (path / UNFINISHED_RUN).is_dir():
+        return (
+            f"{path}: a run began a record here and did not come to its end; tomarium doctor {shlex.quote(str(path))} "
+            "tells how far it is, and the command that goes on"
+        )
     content = _folder(path) if path.is_dir() else _file(path)
     why = _why_not(path, refusals)
     as_format = f" as {as_asked.name}" if as_asked is not None else ""

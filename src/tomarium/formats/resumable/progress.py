@@ -28,6 +28,20 @@ class ProgressLog:
             os.truncate(self.path, len(whole.encode()))
         return [json.loads(line) for line in whole.splitlines()]
 
+    def look(self) -> tuple[list[Any], int]:
+        """Return the lines that can be read, and how many cannot, while another process may add some: all stay."""
+        try:
+            text = self.path.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return [], 0
+        lines, damaged = [], 0
+        for line in text[: text.rfind("\n") + 1].splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                damaged += 1
+        return lines, damaged
+
     @contextmanager
     def adding(self) -> Iterator[Callable[[Any], None]]:
         """Open the file; yield what adds a line and forces it to disk."""

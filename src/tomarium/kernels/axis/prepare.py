@@ -106,7 +106,8 @@ def prepare(
     if views < _FEWEST_VIEWS or columns < _FEWEST_COLUMNS:
         raise InputError(
             f"find axis: {views} projections of {columns} columns are too few; "
-            f"give at least {_FEWEST_VIEWS} projections and {_FEWEST_COLUMNS} columns"
+            f"at least {_FEWEST_VIEWS} projections and {_FEWEST_COLUMNS} columns are needed; give the column of the "
+            "axis yourself (--axis, axis_column)"
         )
     notes: list[str] = []
     angles = np.asarray(angles_deg, np.float64)

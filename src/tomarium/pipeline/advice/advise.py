@@ -278,7 +278,8 @@ def _disk(scan: Acquisition) -> Topic:
             _bytes(
                 "rule_bytes",
                 rule,
-                f"by the rule 6 n_s n_x² n_z, with as many views as columns: {scans} scans",
+                f"by the rule 6 n_s n_x² n_z, with as many views as columns: "
+                f"{scans} {'scan' if scans == 1 else 'scans'}",
             )
         )
     lines += [

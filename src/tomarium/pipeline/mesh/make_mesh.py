@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final
 
 from tomarium import units
@@ -255,12 +256,11 @@ def _mesh_of_grid(
     if len(whole.faces) > most:
         tell("triangles", 0, 1)
         try:
-            mesh, moved = decimate(whole, most)
+            mesh, moved = decimate(whole, most, partial(tell, "triangles"))
         except InputError:
             if last:
                 raise
             return None
-        tell("triangles", 1, 1)
         if not last and abs(mesh.volume_mm3 / whole.volume_mm3 - 1) > DIFFERENCE:
             return None
     start = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import ceil
 from typing import Any, Final
 
@@ -405,8 +406,11 @@ def _finish(
     size, most, moved = _lengths(mesh), print_wish.triangles, 0.0
     for _ in range(4):
         tell("triangles", 0, 1)
-        body, moved = decimate(mesh, most) if len(mesh.faces) > most else (mesh, 0.0)
-        tell("triangles", 1, 1)
+        if len(mesh.faces) > most:
+            body, moved = decimate(mesh, most, partial(tell, "triangles"))
+        else:
+            body, moved = mesh, 0.0
+            tell("triangles", 1, 1)
         whole, on = _place_on_base(body, print_wish)
         if len(whole.faces) <= print_wish.triangles:
             return whole, on, moved, size

@@ -198,8 +198,8 @@ def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
     values = from_form(step, {parameter.strip(): text.strip()})
     if step not in [item.step for item in protocol.items]:
         raise ParameterError(
-            f"{assignment!r}: the protocol has no step {step.name}; "
-            f"it has {', '.join(item.step.name for item in protocol.items)}"
+            f"{assignment!r}: the protocol has no step {step.name}; add it with --step {step.name}, "
+            f"or set one that it has: {', '.join(item.step.name for item in protocol.items)}"
         )
     return Protocol(
         tuple(replace(i, given={**i.given, **values}) if i.step is step else i for i in protocol.items)

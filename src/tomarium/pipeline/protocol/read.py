@@ -10,6 +10,7 @@ from typing import Any
 
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Domain
+from tomarium.pipeline.protocol.of_others import demand_no_methods, demand_ours
 from tomarium.pipeline.protocol.protocol import (
     PRESETS,
     Protocol,
@@ -96,7 +97,9 @@ def read(path: Path) -> Protocol:
     """
     text = _text_of(path)
     if path.suffix in {".yaml", ".yml"}:
-        return from_data(_yaml(text, path), str(path), written=True)
+        data = _yaml(text, path)
+        demand_no_methods(data, str(path))
+        return from_data(data, str(path), written=True)
     if path.suffix == ".json":
         try:
             return from_data(json.loads(text), str(path))
@@ -104,6 +107,7 @@ def read(path: Path) -> Protocol:
             raise InputError(f"{path}: this is not JSON: {problem}") from problem
     if is_instructions(text):
         return _alone(read_instructions(text, str(path)), str(path))
+    demand_ours(text, str(path))
     return from_text(text, str(path))
 
 
@@ -188,7 +192,10 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: the protocol cannot be read: {problem}") from problem
+        reason = problem.strerror if isinstance(problem, OSError) else f"it is no text in UTF-8 ({problem})"
+        raise InputError(
+            f"{path}: the protocol cannot be read: {reason}; give a file of steps, as `tomarium protocol new` makes one"
+        ) from problem
 
 
 def _yaml(text: str, path: Path | str) -> Any:

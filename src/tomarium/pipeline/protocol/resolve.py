@@ -16,7 +16,7 @@ from tomarium.pipeline.protocol.protocol import Item, Protocol
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.parameter import FROM_SCAN, Parameter
 from tomarium.steps.core.sample import layout_of
-from tomarium.steps.core.serialization import find_step
+from tomarium.steps.core.serialization import all_steps, find_step
 from tomarium.steps.core.step import AnyStep, Probe, Step, Tally, View
 
 Answers = Mapping[str, Mapping[str, Any]]
@@ -371,8 +371,14 @@ def _value(state: _State, parameter: Parameter, item: Item) -> Value[Any]:
     option = f"--{BY_NAME[name].option}, " if name in BY_NAME else ""
     raise MissingData(
         f"step {item.step.name} needs {name}, which {state.scan.path} does not tell; give it with "
-        f"{option}--set {item.step.name}.{name}=… or in the protocol"
+        f"{option}--set {item.step.name}.{name}=… or in the protocol{_probe_for(name)}"
     )
+
+
+def _probe_for(name: str) -> str:
+    """Name the probe that finds a value of the geometry, as the end of a sentence; "" where there is none."""
+    probes = [step.name for step in all_steps().values() if isinstance(step, Probe) and name in step.fields]
+    return f", or put the step {' or '.join(probes)} first, which finds it" if probes else ""
 
 
 def freeze(resolution: Resolution) -> Protocol:

@@ -15,8 +15,9 @@ from tomarium.model import Layout, Scan
 from tomarium.pipeline.protocol.protocol import Item, Protocol, default_protocol, from_steps
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved, resolve
 from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.reconstruct import reconstruct
-from tomarium.pipeline.run.runner import Progress, ask_probes, silent
+from tomarium.pipeline.run.runner import Progress, silent
 from tomarium.steps.core.step import Step
 from tomarium.steps.views.bin import bin as binned
 from tomarium.steps.views.select_views import chosen

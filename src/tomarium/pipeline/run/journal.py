@@ -14,15 +14,18 @@ from typing import Any, Final
 
 from tomarium.atomic_files import drafts_of, take_lock, write_json
 from tomarium.errors import InputError
+from tomarium.formats.opening.messages import UNFINISHED_RUN
 from tomarium.formats.record.reader import CRATE
 from tomarium.formats.resumable.progress import ProgressLog
+from tomarium.pipeline.run.at_work import Word, boot
 
-FOLDER: Final = "unfinished"
+FOLDER: Final = UNFINISHED_RUN
 """Below the record's folder; its presence says that the run has not come to its end."""
 
 REQUEST: Final = "request.json"
 LOCK: Final = "lock"
 BOOT: Final = "boot"
+SLABS: Final = "slabs.jsonl"
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Journal:
         Section and number of a finished slab → its tallies and counts, JSON-ready.
     made_folder : bool
         Whether the folder was not there before this run.
+    word : Word
+        What others read of the process that is at work.
     """
 
     folder: Path | None
@@ -49,6 +54,7 @@ class Journal:
     notes: dict[str, Any] = field(default_factory=dict)
     slabs: dict[tuple[int, int], Any] = field(default_factory=dict)
     made_folder: bool = False
+    word: Word = field(default_factory=lambda: Word(None))
     _held: int | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -97,7 +103,7 @@ class Journal:
         self.slabs = {place: slab for place, slab in self.slabs.items() if place[0] >= last}
         if self.home is not None:
             _log(self.home).replace({"section": s, "slab": k, **slab} for (s, k), slab in self.slabs.items())
-        self.note(BOOT, _boot())
+        self.note(BOOT, boot())
 
     def discard(self, names: Sequence[str]) -> None:
         """Remove what the run has made, for it failed before anything worth keeping was done.
@@ -196,22 +202,15 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
         raise
     if not before:
         write_json(home / REQUEST, request)
-        journal = Journal(folder, request, made_folder=made_folder, _held=lock)
-        journal.note(BOOT, _boot())
+        journal = Journal(folder, request, made_folder=made_folder, word=Word(home), _held=lock)
+        journal.note(BOOT, boot())
         return journal
     notes = read_json(home / "notes.json") or {}
     slabs = {(int(entry.pop("section")), int(entry.pop("slab"))): entry for entry in _log(home).read()}
-    journal = Journal(folder, request, notes, slabs, made_folder, lock)
-    if notes.get(BOOT) != _boot():
+    journal = Journal(folder, request, notes, slabs, made_folder, Word(home), lock)
+    if notes.get(BOOT) != boot():
         journal.forget_spools()
     return journal
-
-
-def _boot() -> str:
-    """Tell one start of this computer from another; empty where that cannot be known."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
 
 
 def _demand_own(folder: Path) -> None:
@@ -280,4 +279,4 @@ def read_json(path: Path) -> Any:
 
 def _log(home: Path) -> ProgressLog:
     """Return the log of the slabs that are written."""
-    return ProgressLog(home / "slabs.jsonl")
+    return ProgressLog(home / SLABS)

@@ -17,9 +17,10 @@ from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Answers, Resolution, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.provenance import geometry_data
 from tomarium.pipeline.run.reconstruct import AnyScan, as_scan_of, as_volume
-from tomarium.pipeline.run.runner import Outcome, Progress, ask_probes, run, silent
+from tomarium.pipeline.run.runner import Outcome, Progress, run, silent
 
 
 def oblique_of_volume(volume: Volume, normal: Sequence[float], point: Sequence[float] | None = None) -> Image:

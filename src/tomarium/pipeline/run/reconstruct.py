@@ -29,8 +29,9 @@ from tomarium.pipeline.run.evaluate import evaluate, rows_for, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.over_device import Traffic, traffic_to
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel, grey_metadata
-from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
+from tomarium.pipeline.run.runner import Map, Outcome, Progress, in_turn, run, silent
 from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Scratch

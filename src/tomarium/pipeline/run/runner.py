@@ -8,13 +8,13 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from tomarium.array import processors, return_freed_memory
+from tomarium.array import return_freed_memory
 from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan
@@ -24,12 +24,12 @@ from tomarium.pipeline.plan.section import Resources, Section
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import Protocol, to_data
-from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
-from tomarium.pipeline.protocol.step_errors import told_as_its_own
-from tomarium.pipeline.run.evaluate import evaluate
+from tomarium.pipeline.protocol.resolve import freeze
+from tomarium.pipeline.run.at_work import Stage
 from tomarium.pipeline.run.folders import folders_of_scan, protocol_without_folders, without_folders
 from tomarium.pipeline.run.journal import Journal, is_unfinished, open_journal
 from tomarium.pipeline.run.output import ArraySink, Sink, VolumeTarget
+from tomarium.pipeline.run.probes import ask_probes
 from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     further_fingerprints,
@@ -45,8 +45,7 @@ from tomarium.pipeline.run.result_files import discard_if_empty, finish, finishe
 from tomarium.pipeline.run.slab_counts import devices_of, merged_tallies, sum_counts
 from tomarium.pipeline.run.spool import Spool, make_spool
 from tomarium.pipeline.run.work import SlabResult, Target, Task, wanted_while
-from tomarium.steps.core.sample import Sample
-from tomarium.steps.core.step import Probe
+from tomarium.pipeline.run.workers import Teller
 from tomarium.steps.volume.statistics import statistics
 
 Map = Callable[[Callable[[Cut], SlabResult], Iterable[Cut], int], Iterator[SlabResult]]
@@ -127,6 +126,7 @@ def run(
     split: list[dict[str, Any]] | None = None,
     mapper: Map = in_turn,
     crosses: bool = False,
+    executor: str = "",
     only: frozenset[int] | None = None,
     on_progress: Progress = silent,
     demand_wanted: Callable[[], object] | None = None,
@@ -155,6 +155,8 @@ def run(
         Executor.
     crosses : bool
         Whether it takes work to other processes, which share the disk but not the memory.
+    executor : str
+        Its name, told to who asks how far the run is.
     only : frozenset of int, optional
         First slices of the slabs that are made, of the last section. The volume in the folder is not finished then, and
         the run does not come to its end: it is for slabs that take the place of those of another volume.
@@ -194,7 +196,9 @@ def run(
         scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress, demand_wanted, only
     )
     try:
+        journal.word.begin(executor)
         outcome = _carry_out(work)
+        journal.word.tell(stage=len(work.plan.sections), doing="file", since=time.time())
         if deliver is not None:
             deliver(outcome)
         if only is None:
@@ -202,20 +206,27 @@ def run(
         if folder is not None:
             _log_path(folder).unlink(missing_ok=True)
     except KeyboardInterrupt as stop:
+        journal.word.end("stopped", str(stop) or "stopped by the user, or by a batch system")
         raise Interrupted(f"stopped; {f'{stop}; ' if str(stop) else ''}{_how_far(journal, work)}") from stop
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            journal.word.end("failed", f"{type(problem).__name__}: {problem}")
             raise
+        journal.word.end("stopped", "the disk is full; free some space")
         raise StorageFull(
             f"{folder}: the disk is full; free some space, then: {_how_far(journal, work)}"
         ) from problem
     except Interrupted as problem:
+        journal.word.end("stopped", str(problem))
         raise type(problem)(f"{problem}; {_how_far(journal, work)}") from problem
     except StepFailed as problem:
         discard_if_empty(journal)
-        raise StepFailed(f"{problem}{_log(folder, problem)}") from problem
-    except Exception:
+        told = f"{problem}{_log(folder, problem)}"
+        journal.word.end("failed", told)
+        raise StepFailed(told) from problem
+    except Exception as problem:
         discard_if_empty(journal)
+        journal.word.end("failed", str(problem) or type(problem).__name__)
         raise
     finally:
         journal.release()
@@ -347,61 +358,6 @@ def _carry_out(work: _Work) -> Outcome:
     return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
 
 
-def ask_probes(
-    scan: Scan,
-    protocol: Protocol,
-    journal: Journal,
-    on_progress: Progress,
-    demand_wanted: Callable[[], object] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Ask the probes of a protocol whose answers are used, each what reaches it.
-
-    Parameters
-    ----------
-    scan : Scan
-        The scan.
-    protocol : Protocol
-        Its probes are asked, in order.
-    journal : Journal
-        Answers it holds already are taken; new ones are noted there.
-    on_progress : callable
-        Told how far it is.
-    demand_wanted : callable, optional
-        Called between steps; see `run`.
-
-    Returns
-    -------
-    dict
-        Key of a probe → what it told, JSON-ready.
-    """
-    answers: dict[str, dict[str, Any]] = dict(journal.notes.get("probes", {}))
-    while True:
-        resolution = resolve(protocol, scan, answers)
-        probes = resolution.probes
-        todo = [item for item in probes if item.key not in answers]
-        if probes:
-            on_progress("probe", len(probes) - len(todo), len(probes))
-        if not todo:
-            return {item.key: answers[item.key] for item in probes}
-        item = todo[0]
-        assert isinstance(item.step, Probe)
-        with told_as_its_own(item.step):
-            result = item.step(_sample(resolution, item, demand_wanted), **item.plain)
-            answers[item.key] = plain({"answer": item.step.answer(result), **asdict(result)})
-        journal.note("probes", answers)
-
-
-def _sample(resolution: Resolution, probe: Any, demand_wanted: Callable[[], object] | None) -> Sample:
-    number = resolution.items.index(probe)
-    before = [item for item in resolution.items[:number] if item in resolution.work]
-    reached = replace(resolution, scan=probe.scan)
-    return Sample(
-        probe.scan,
-        probe.before,
-        lambda rows: evaluate(reached, before, tuple(rows), processors(), demand_wanted),
-    )
-
-
 def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
     """Take every slab that is missing through its section, and leave it where the next one looks for it."""
     journal, resolution = work.journal, chosen.resolution
@@ -462,7 +418,14 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
     total = len(cuts)
     if not todo:
         return
-    title = work.plan.titles[number]
+    title, teller = work.plan.titles[number], Teller(total)
+    stages = [
+        Stage(name, one.slabs, one.seconds)
+        for name, one in zip(work.plan.titles, work.plan.sections, strict=True)
+    ]
+    journal.word.tell(
+        stages=tuple(stages), stage=number, doing=title, since=time.time(), had=total - len(todo)
+    )
     work.on_progress(title, total - len(todo), total)
     try:
         with wanted_while(task, work.demand_wanted):
@@ -475,8 +438,11 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
                     "statistics": result.statistics,
                     "seconds": result.seconds,
                     "device": result.device,
+                    "at": time.time(),
+                    **({"worker": result.worker} if result.worker else {}),
                 }
                 journal.note_slab(number, result.index, plain(record))
+                teller.tell(journal.done(number), record)
                 work.on_progress(title, len(journal.done(number)), total)
     finally:
         task.forget()

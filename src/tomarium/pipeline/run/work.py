@@ -52,6 +52,8 @@ class SlabResult:
         `read`, `compute`, `write`.
     device : str
         Name of the device that it went over; empty where there was none.
+    worker : str
+        Who has done it, "node, worker"; empty where it was the process of the run.
     slab : Slab or None
         The result, where the task had no place to put it.
     """
@@ -62,6 +64,7 @@ class SlabResult:
     statistics: Mapping[str, Any] | None
     seconds: Mapping[str, float]
     device: str = ""
+    worker: str = ""
     slab: Slab | None = None
 
 
@@ -146,7 +149,7 @@ class Task:
         clock.append(time.perf_counter())
         seconds = dict(zip(("read", "compute", "write"), np.diff(clock).tolist(), strict=True))
         returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
-        return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
+        return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, slab=returned)
 
     def _needed(self, state: _Kept, cut: Cut) -> Cut:
         """Leave out of a halo of rows what no step needs there; slabs over a device are divided with theirs."""

@@ -12,7 +12,7 @@ from tomarium.catalogue.asked import Asked, read_asked
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
-from tomarium.portal.fewer_conditions import Without, without_one
+from tomarium.portal.fewer_conditions import Without, without_links
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -254,7 +254,9 @@ def content(
         )
         if q.strip() and page.total > 1 and not page.more
         else "",
-        without=without_one(request_context, spelled) if for_people and first_page and not page.total else (),
+        without=without_links(request_context, spelled)
+        if for_people and first_page and not page.total
+        else (),
         saves=_saves(request_context),
     )
 

@@ -42,8 +42,31 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "rotation_axis_by_reconstruction": "tomarium slice --axis-sweep A:B:STEP",
     "copy_parameters": "tomarium run --like RECORD",
     "series": "the command tomarium series",
+    **dict.fromkeys(("retrieve_phase", "paganin_filter", "paganin_filter_tomopy"), "the step paganin"),
+    **dict.fromkeys(
+        ("find_center", "find_center_vo", "find_center_pc", "find_center_360"), "the step find_axis"
+    ),
+    **dict.fromkeys(("fbp3d_tomobar", "lprec3d_tomobar", "recon"), "the step fbp"),
+    **dict.fromkeys(("fista3d_tomobar", "admm3d_tomobar"), "the step tv"),
+    **dict.fromkeys(
+        ("total_variation_rof", "total_variation_pd"), "the command tomarium denoise, another method"
+    ),
+    **dict.fromkeys(("rescale_to_int", "save_to_images"), "tomarium run --output volume:tiff,uint16"),
+    **dict.fromkeys(
+        ("remove_all_stripe", "remove_all_stripes"),
+        "the step remove_stripes with --set remove_stripes.method=all",
+    ),
+    "remove_stripe_fw": "the step remove_stripes with --set remove_stripes.method=wavelet",
+    "paganin_filter_savu_legacy": "the step paganin with a quarter of its ratio_delta_beta",
+    "sirt3d_tomobar": "the step sirt",
+    "cgls3d_tomobar": "the step cgls",
+    "dark_flat_field_correction": "the step flat_field",
+    "sino_360_to_180": "the step half_acquisition",
+    "calculate_stats": "the step statistics",
+    "standard_tomo": "the path of the scan, for its format is found",
 }
-"""What is no step, though other programs have it as one, or it is named beside the steps → what does it."""
+"""What is no step, though other programs have it as one, or it is named beside the steps, in small letters → what
+does it."""
 
 
 def find_step(name: str) -> AnyStep:
@@ -76,8 +99,8 @@ def find_step(name: str) -> AnyStep:
     for spelling in (bare, bare.lower()):  # Data Exchange writes SART and GridRec
         if spelling in steps:
             return steps[spelling]
-    if bare in ELSEWHERE:
-        raise ParameterError(f"{name} is no step of a protocol here: use {ELSEWHERE[bare]}")
+    if bare.lower() in ELSEWHERE:
+        raise ParameterError(f"{name} is no step of a protocol here: use {ELSEWHERE[bare.lower()]}")
     raise ParameterError(
         f"there is no step {name!r}; {names_alike(name, all_steps(), others='`tomarium steps` lists those there are')}"
     )

@@ -1,0 +1,135 @@
+"""Parameter files of nabu, httomo and PyHST2: no protocol, and told by name, with what says the same here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from contextlib import suppress
+from typing import Any, Final
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.steps.core.serialization import ELSEWHERE, find_step
+
+_WINDOWS: Final = {"ramlak": "ramp", "ram-lak": "ramp", "shepp-logan": "shepp-logan", "cosine": "cosine"} | {
+    name: name for name in ("hamming", "hann")
+}
+_RINGS: Final = {"munch": "wavelet", "vo": "all"}
+_SET: Final = {"1", "true", "yes", "on"}
+
+
+def demand_ours(text: str, where: str) -> None:
+    """Refuse the parameter file of another program, and say what says the same here.
+
+    Parameters
+    ----------
+    text : str
+        The file.
+    where : str
+        Its name, for the message.
+
+    Raises
+    ------
+    InputError
+        It is a configuration of nabu or a `.par` of PyHST2.
+    """
+    if re.search(r"^\s*\[(dataset|reconstruction)\]\s*$", text, re.M):
+        raise InputError(
+            f"{where}: a configuration of nabu, which is no protocol; what of it is known says here: "
+            f"{shlex.join(_words_of_nabu(text))}. The page “Coming from nabu” names what does the same for other keys"
+        )
+    if re.search(r"^\s*FILE_PREFIX\s*=", text, re.M):
+        raise InputError(
+            f"{where}: a parameter file of PyHST2, which is no protocol but opens as a scan, with its axis, angles and "
+            f"pixel: {shlex.join(['tomarium', 'run', where])}. The page “Coming from PyHST2” names the "
+            "steps of its options"
+        )
+
+
+def demand_no_methods(data: Any, where: str) -> None:
+    """Refuse a pipeline of httomo, and say which steps do the same.
+
+    Parameters
+    ----------
+    data : object
+        What the YAML file holds.
+    where : str
+        Its name, for the message.
+
+    Raises
+    ------
+    InputError
+        It is a list of methods with their modules.
+    """
+    if not isinstance(data, Sequence) or isinstance(data, str) or not data:
+        return
+    if not all(isinstance(entry, Mapping) and "method" in entry for entry in data):
+        return
+    told = "; ".join(f"{entry['method']}: {_ours(str(entry['method']))}" for entry in data)
+    raise InputError(
+        f"{where}: a pipeline of httomo, which is no protocol; its methods here: {told}. Write one with `tomarium "
+        f"protocol new mine.yaml`; the page “Coming from httomo” tells what differs"
+    )
+
+
+def _ours(method: str) -> str:
+    if method.lower() in ELSEWHERE:
+        return ELSEWHERE[method.lower()]
+    with suppress(ParameterError):
+        return f"the step {find_step(method).name}"
+    return "nothing that is known"
+
+
+def _words_of_nabu(text: str) -> list[str]:
+    """Write a configuration of nabu as a command, as far as its values are said by words of ours."""
+    parser = ConfigParser(
+        strict=False, interpolation=None, inline_comment_prefixes=("#", ";"), allow_no_value=True
+    )
+    try:
+        parser.read_string(text)
+    except ConfigError:
+        return ["tomarium", "run", "SCAN"]
+
+    def told(section: str, key: str) -> str:
+        return (parser.get(section, key, fallback="") or "").strip()
+
+    words = ["tomarium", "run", told("dataset", "location") or "SCAN"]
+    for key, step in (("ccd_filter_enabled", "remove_spikes"), ("double_flatfield", "double_flat_field")):
+        if told("preproc", key).lower() in _SET:
+            words += ["--step", step]
+    if method := _RINGS.get(told("preproc", "sino_rings_correction").lower()):
+        words += ["--step", "remove_stripes", "--set", f"remove_stripes.method={method}"]
+    if told("phase", "method").lower() == "paganin":
+        words += ["--step", "paganin", "--set", f"paganin.delta_beta={told('phase', 'delta_beta') or '100'}"]
+        if (coefficient := told("phase", "unsharp_coeff")) and float_of(coefficient):
+            words += ["--set", f"paganin.unsharp_coefficient={coefficient}"]
+            words += ["--set", f"paganin.unsharp_sigma_px={told('phase', 'unsharp_sigma') or '0'}"]
+    if float_of(axis := told("reconstruction", "rotation_axis_position")) is not None:
+        words += ["--axis", axis]
+    if window := _WINDOWS.get(told("reconstruction", "fbp_filter_type").lower()):
+        words += ["--set", f"fbp.window={window}"]
+    first, last = (float_of(told("reconstruction", key)) for key in ("start_z", "end_z"))
+    if first is not None and last is not None and 0 <= first <= last:
+        words += ["--rows", f"{int(first)}:{int(last) + 1}"]  # nabu's last slice is included
+    return words
+
+
+def float_of(text: str) -> float | None:
+    """Read a number; None where the text is none, such as the name of a method that finds the axis.
+
+    Parameters
+    ----------
+    text : str
+        A value of a configuration.
+
+    Returns
+    -------
+    float or None
+        The number.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return None

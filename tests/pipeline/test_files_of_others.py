@@ -1,0 +1,94 @@
+"""Parameter files of other programs are known by what they hold, and said in our words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tomarium.errors import InputError, ParameterError
+from tomarium.pipeline.protocol.read import read
+from tomarium.steps.core.serialization import ELSEWHERE, find_step
+
+NABU = """\
+# nabu 2026.1.2
+[dataset]
+location = scan.nx  # the NXtomo file
+[preproc]
+ccd_filter_enabled = 1
+double_flatfield = 0
+sino_rings_correction = vo
+[phase]
+method = Paganin
+delta_beta = 50
+unsharp_coeff = 3
+unsharp_sigma = 1.2
+[reconstruction]
+rotation_axis_position = 62.2
+fbp_filter_type = ramlak
+start_z = 30
+end_z = 33
+"""
+HTTOMO = """\
+- method: standard_tomo
+  module_path: httomo.data.hdf.loaders
+- method: normalize
+  module_path: tomopy.prep.normalize
+- method: FISTA3d_tomobar
+  module_path: httomolibgpu.recon.algorithm
+- method: of_my_own
+  module_path: mine
+"""
+
+
+def refused(folder: Path, name: str, text: str) -> str:
+    """Write a file, and give what is said of it as a protocol."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as refusal:
+        read(path)
+    return str(refusal.value)
+
+
+def test_a_configuration_of_nabu_is_said_as_a_command(tmp_path: Path) -> None:
+    assert (
+        "tomarium run scan.nx --step remove_spikes --step remove_stripes --set remove_stripes.method=all "
+        "--step paganin --set paganin.delta_beta=50 --set paganin.unsharp_coefficient=3 "
+        "--set paganin.unsharp_sigma_px=1.2 --axis 62.2 --set fbp.window=ramp --rows 30:34. "
+    ) in refused(tmp_path, "nabu.conf", NABU)
+    found = NABU.replace("62.2", "sliding-window").replace("end_z = 33", "end_z = -1")
+    told = refused(tmp_path, "nabu.conf", found)
+    assert "--axis" not in told  # the name of a method is no column, and -1 is nabu's last slice
+    assert "--rows" not in told
+    assert "tomarium run SCAN." in refused(tmp_path, "nabu.conf", "[dataset]\n[reconstruction\n")
+
+
+def test_a_par_of_pyhst2_opens_as_a_scan(tmp_path: Path) -> None:
+    assert "opens as a scan" in refused(tmp_path, "bone.par", "FILE_PREFIX = bone_\nNUM_LAST_IMAGE = 9\n")
+
+
+def test_methods_of_httomo_are_told_one_by_one(tmp_path: Path) -> None:
+    told = refused(tmp_path, "pipeline.yaml", HTTOMO)
+    assert (
+        "normalize: the step flat_field; FISTA3d_tomobar: the step tv; of_my_own: nothing that is known"
+        in told
+    )
+
+
+def test_a_protocol_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file or directory; give a file of steps"):
+        read(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("name", ["retrieve_phase", "FBP3d_tomobar", "remove_stripe_fw"])
+def test_words_of_others_lead_to_ours(name: str) -> None:
+    with pytest.raises(ParameterError, match="is no step of a protocol here: use the step"):
+        find_step(name)
+
+
+def test_what_they_lead_to_exists() -> None:
+    assert all(word == word.lower() for word in ELSEWHERE)
+    for told in ELSEWHERE.values():
+        for step in re.findall("the step ([a-z_]+)", told):
+            assert find_step(step).name == step
