@@ -10,6 +10,7 @@ from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
 import tomarium.viewers
+from tomarium import units
 from tomarium.beamtime.copy_ledger import STATES as COPY_STATES
 from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
 from tomarium.beamtime.work_jobs import STAGES
@@ -26,13 +27,16 @@ from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.settings import SETTINGS
 from tomarium.catalogue.tokens import SCOPES
-from tomarium.model import parcel, plain_card
+from tomarium.kernels import refractive_index
+from tomarium.model import geometry, parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.model.link import LINK_KINDS
 from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
+from tomarium.pipeline.advice import advice_words, questions
+from tomarium.pipeline.advice.acquisition import NOT_ABOVE_ZERO
 from tomarium.pipeline.advice.questions import GROUPS as ADVICE
 from tomarium.portal import account, live_words, refusals, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
@@ -41,6 +45,7 @@ from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
 from tomarium.portal.pages.admin_settings import LABELS as SETTING_LABELS
 from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.advise import NAMES as ADVICE_TOPICS
+from tomarium.portal.pages.advise import OF_FIELD
 from tomarium.portal.pages.advise import WORDS as ADVICE_WORDS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
@@ -148,7 +153,23 @@ OF_ADVICE = (
         for one in group
         for text in {one.label, one.help.removesuffix(".") if one.help == f"{one.label}." else one.help}
     ),
-    *(*ADVICE_TOPICS.values(), *ADVICE_WORDS.values()),
+    *(*ADVICE_TOPICS.values(), *(words for words in ADVICE_WORDS.values() if words not in ("δ", "β", "δ/β"))),
+    *(words for name, words in vars(advice_words).items() if name[0].isupper() and name.isupper()),
+    *(
+        refractive_index.SOURCE,
+        OF_FIELD,
+        questions.NO_NUMBER,
+        questions.NOT_FINITE,
+        questions.NO_COUNT,
+        NOT_ABOVE_ZERO,
+    ),
+    *(geometry.NOT_FINITE, geometry.NOT_ABOVE_ZERO, geometry.UNLIKELY, geometry.UNLIKELY_SUCH_AS),
+    *(units.NO_NUMBER, units.NO_UNIT, units.TOO_LARGE, units.OTHER_KIND, units.UNREADABLE, units.UNKNOWN),
+    *(refractive_index.NO_DENSITY, refractive_index.BAD_DENSITY, refractive_index.BEHIND_FORMULA),
+    *(refractive_index.OF_ELEMENT, refractive_index.MIXTURE_NO_DENSITY, refractive_index.NO_PART),
+    *(refractive_index.NOT_ONE, refractive_index.DENSITY_UNIT, refractive_index.UNLIKELY_DENSITY),
+    *(refractive_index.NO_TABLES, refractive_index.AT_EDGE, refractive_index.NO_FORMULA),
+    refractive_index.NO_XRAYLIB,
 )
 """What the form of a planned beamtime is handed."""
 

@@ -41,7 +41,19 @@ class MissingData(InputError):
 
 
 class UnitError(InputError):
-    """A number came without a unit, or with one of the wrong kind."""
+    """A number came without a unit, or with one of the wrong kind.
+
+    Parameters
+    ----------
+    told : str
+        What is wrong, with "%(name)s" for each value.
+    **values : object
+        The values, kept beside `pattern` so that a page translates the words before it puts them in.
+    """
+
+    def __init__(self, told: str = "", **values: object) -> None:
+        super().__init__(told % values if values else told)
+        self.pattern, self.values = told, values
 
 
 class ParameterError(InputError):

@@ -73,6 +73,14 @@ _ALONE: Final = frozenset({"pixel", "count", "arb"})
 
 _LEAST: Final = {"µm": 1e-7}
 
+NO_NUMBER: Final = "%(text)s holds no number; write a number and a unit, such as %(example)s"
+NO_UNIT: Final = "%(text)s has no unit; write it with one, such as %(example)s"
+TOO_LARGE: Final = "%(text)s is too large to be a number; write one such as %(example)s"
+OTHER_KIND: Final = "the unit %(text)s measures %(kind)s, not %(unit)s; give a unit of %(unit)s"
+UNREADABLE: Final = "the unit %(text)s cannot be read as %(unit)s; give a unit of %(unit)s"
+UNKNOWN: Final = "the unit %(text)s cannot be read as %(unit)s: %(why)s"
+"""What people who write numbers are told; pages translate these."""
+
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 
 
@@ -110,16 +118,14 @@ def factor(spelling: str, unit: str) -> float:
     quantity_and_factor = SPELLINGS.get(text)
     if target and quantity_and_factor:
         if quantity_and_factor[0] != target[0]:
-            raise UnitError(
-                f"the unit {text!r} measures {quantity_and_factor[0]}, not {unit}; give a unit of {unit}"
-            )
+            raise UnitError(OTHER_KIND, text=repr(text), kind=quantity_and_factor[0], unit=unit)
         return quantity_and_factor[1] / target[1]
     if not text or not unit:
         raise UnitError(f"a number without a unit cannot be told from one in {text or unit}; write its unit")
     if quantity_and_factor and not target and unit == quantity_and_factor[0]:
         return quantity_and_factor[1]
     if (quantity_and_factor and quantity_and_factor[0] in _ALONE) or (target and target[0] in _ALONE):
-        raise UnitError(f"the unit {text!r} cannot be read as {unit}; give a unit of {unit}")
+        raise UnitError(UNREADABLE, text=repr(text), unit=unit)
     try:
         # Pint takes angles, counts and bits for bare numbers, each of which it would turn into the others; their
         # roots differ.
@@ -130,7 +136,7 @@ def factor(spelling: str, unit: str) -> float:
             raise UnitError(f"it measures {plain_unit or 'a bare number'}; give a unit of {unit}")
         return float(_pint().Quantity(1.0, text).to(unit).magnitude)
     except Exception as problem:  # pint raises a dozen unrelated classes for unreadable text
-        raise UnitError(f"the unit {text!r} cannot be read as {unit}: {problem}") from problem
+        raise UnitError(UNKNOWN, text=repr(text), unit=unit, why=str(problem)) from problem
 
 
 def convert(value: float, spelling: str, unit: str) -> float:
@@ -195,13 +201,13 @@ def parse(text: str | float, unit: str) -> float:
     """
     match = _NUMBER.match(str(text))
     if match is None:
-        raise UnitError(f"{text!r} holds no number; write a number and a unit, such as '1 {_example(unit)}'")
+        raise UnitError(NO_NUMBER, text=repr(text), example=f"'1 {_example(unit)}'")
     number, spelling = match.groups()
     if not spelling:
-        raise UnitError(f"{text!r} has no unit; write it with one, such as '{number} {_example(unit)}'")
+        raise UnitError(NO_UNIT, text=repr(text), example=f"'{number} {_example(unit)}'")
     value = convert(float(number), spelling, unit)
     if not math.isfinite(value):
-        raise UnitError(f"{text!r} is too large to be a number; write one such as '1 {_example(unit)}'")
+        raise UnitError(TOO_LARGE, text=repr(text), example=f"'1 {_example(unit)}'")
     return value
 
 

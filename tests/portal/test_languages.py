@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from fastapi import HTTPException
 from lxml import html
 
 from app_client import TestClient
 from marked_words import given, marked, plurals
+from tomarium import units
 from tomarium.catalogue import Catalogue
 from tomarium.model.sentence import Day, Sentence, joined
 from tomarium.portal.app import create_app
+from tomarium.portal.forms import run_form_action
 from tomarium.portal.languages import (
     ENGLISH,
     FOLDER,
@@ -207,6 +210,14 @@ def test_what_is_refused_is_told_in_the_language(client: TestClient, address: st
     answer = client.get(address, headers={"Accept": "text/html"})
     assert answer.status_code == 400
     assert told in answer.text
+
+
+def test_a_form_tells_a_wrong_unit_in_the_language() -> None:
+    with pytest.raises(HTTPException) as told:
+        run_form_action(lambda: units.parse("0.65", "m"))
+    assert told.value.detail == "'0.65' has no unit; write it with one, such as '0.65 um'."
+    assert translate(told.value.detail, "fr") == "'0.65' n’a pas d’unité ; écrivez-la, par exemple '0.65 um'."
+    assert translate(told.value.detail, "de").startswith("'0.65' hat keine Einheit; schreiben Sie sie dazu")
 
 
 def test_the_day_in_a_sentence_is_written_in_the_language() -> None:

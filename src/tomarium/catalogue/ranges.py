@@ -13,7 +13,7 @@ from tomarium import units
 from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.model import parameter
 from tomarium.model.geometry import FIELDS
-from tomarium.model.sentence import Sentence
+from tomarium.model.sentence import Sentence, sentence_of
 
 # What people say → key; for every other key the name without its unit will do.
 _SHORT: Final = {field.words: field.name for field in FIELDS if not field.per_view} | {"voxel": "voxel_m"}
@@ -207,7 +207,7 @@ def _number(key: str, text: str, part: str) -> float:
             number = units.parse(part, unit)
     except InputError as problem:
         # The unit alone is lacking, which is told in every language.
-        why = NO_UNIT if unit and _NUMBER.fullmatch(part) else str(problem)
+        why = NO_UNIT if unit and _NUMBER.fullmatch(part) else sentence_of(problem)
         raise _unclear(key, text, why) from problem
     if not math.isfinite(number):
         raise _unclear(key, text, NOT_FINITE)
@@ -218,4 +218,5 @@ def _unclear(key: str, text: str, why: str) -> ParameterError:
     unit = {"m": " um"}.get(parameter.unit(key), f" {parameter.unit(key)}").rstrip()
     ways = f"<1{unit}, >=1{unit}, 1..2{unit}, 1..<2{unit}, 1{unit}"
     label = Sentence(parameter.label(key))
-    return ParameterError(Sentence(UNCLEAR, label=label, text=repr(text[:80]), why=Sentence(why), ways=ways))
+    told = why if isinstance(why, Sentence) else Sentence(why)
+    return ParameterError(Sentence(UNCLEAR, label=label, text=repr(text[:80]), why=told, ways=ways))

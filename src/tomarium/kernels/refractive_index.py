@@ -11,12 +11,49 @@ from typing import Any, Final
 from tomarium import units
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.paganin import WAVELENGTH_M_KEV
+from tomarium.model.sentence import Sentence
+
+SOURCE: Final = "%(material)s at %(energy)s, tables of xraylib %(version)s"
+"""Where numbers of a material come from; a page translates it."""
 
 ENERGIES_KEV: Final = 0.1, 800.0
 """Energies between which xraylib has tables of attenuation."""
 
 DENSITIES_G_CM3: Final = 1e-5, 25.0
 """Densities that matter has outside of stars; others are a slip of the unit, and asked back."""
+
+NO_DENSITY: Final = "the material %(text)s has no density; %(told)s"
+BAD_DENSITY: Final = "the material %(text)s: %(number)s is no density; %(told)s"
+BEHIND_FORMULA: Final = "write it in g/cm³ behind the formula, such as %(example)s"
+OF_ELEMENT: Final = "write it in g/cm³ behind the formula; the tables tell %(density)s of the element"
+_PARTS_ADVICE: Final = (
+    "write parts by weight and the density of the mixture, such as '0.7 H2O + 0.3 C5H8O2 1.05'"
+)
+MIXTURE_NO_DENSITY: Final = f"the mixture %(text)s has no density; {_PARTS_ADVICE}"
+NO_PART: Final = f"the mixture %(text)s: %(part)s is no part by weight; {_PARTS_ADVICE}"
+NOT_ONE: Final = f"the mixture %(text)s: its parts sum to %(total)s, not to 1; {_PARTS_ADVICE}"
+DENSITY_UNIT: Final = "the material %(text)s: %(unit)s is no unit of density; write g/cm3 or kg/m3"
+UNLIKELY_DENSITY: Final = (
+    "the material %(text)s has a density of %(density)s g/cm³; %(low)s to %(high)s g/cm³ is taken; check its unit, "
+    "such as %(example)s"
+)
+NO_TABLES: Final = (
+    "%(material)s: the tables reach from %(low)s to %(high)s keV, but the energy is %(energy)s keV; check its unit, or "
+    "give delta/beta as a number"
+)
+AT_EDGE: Final = (
+    "%(material)s: at %(energy)s keV, close to an absorption edge, the tables give delta %(delta)s and beta %(beta)s, "
+    "which no phase retrieval takes; choose another energy"
+)
+NO_FORMULA: Final = (
+    "%(formula)s is no chemical formula: %(why)s; write element symbols with their numbers and no spaces, such as "
+    "SiO2, C5H8O2 or Ca5(PO4)3OH"
+)
+NO_XRAYLIB: Final = (
+    "materials are looked up by xraylib, which is not installed; install it with "
+    "`pip install 'tomarium[materials]'`, or give delta/beta as a number"
+)
+"""What is wrong with a material; pages translate these."""
 
 _MIXED: Final = re.compile(r"\s+\+\s+")
 _PART: Final = re.compile(r"^\s*(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(%?)\s*(\S+)\s*$")
@@ -85,8 +122,9 @@ class RefractiveIndex:
 
     @property
     def source(self) -> str:
-        """Where the numbers come from, in words."""
-        return f"{self.material} at {units.show(self.energy_kev, 'keV')}, tables of xraylib {_xraylib().__version__}"
+        """Where the numbers come from, in words: a `Sentence`."""
+        energy = units.show(self.energy_kev, "keV")
+        return Sentence(SOURCE, material=self.material, energy=energy, version=_xraylib().__version__)
 
 
 def parse_material(text: str) -> Material:
@@ -115,7 +153,7 @@ def parse_material(text: str) -> Material:
         return _mixture(text, before, text_of_last)
     match = _SPELLING.match(text)
     if match is None:
-        raise ParameterError(f"the material {text!r} has no density; {_asked((text.split() or [''])[0])}")
+        raise ParameterError(Sentence(NO_DENSITY, text=repr(text), told=_asked((text.split() or [""])[0])))
     formula, number, unit = match.groups()
     density = _density(text, formula, number, unit)
     _check_formula(formula)
@@ -124,18 +162,17 @@ def parse_material(text: str) -> Material:
 
 def _mixture(text: str, before: list[str], last: str) -> Material:
     """Read the parts of a mixture, the density behind the last."""
-    advice = "write parts by weight and the density of the mixture, such as '0.7 H2O + 0.3 C5H8O2 1.05'"
     words = re.match(r"^(\s*\S+\s+\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$", last)
     if words is None:
-        raise ParameterError(f"the mixture {text!r} has no density; {advice}")
+        raise ParameterError(Sentence(MIXTURE_NO_DENSITY, text=repr(text)))
     matches = [_PART.match(part_text) for part_text in (*before, words[1])]
     if None in matches:
         part = (*before, words[1])[matches.index(None)].strip()
-        raise ParameterError(f"the mixture {text!r}: {part!r} is no part by weight; {advice}")
+        raise ParameterError(Sentence(NO_PART, text=repr(text), part=repr(part)))
     parts = [(float(match[1]) / (100 if match[2] else 1), match[3]) for match in matches if match is not None]
     total = sum(weight for weight, _ in parts)
     if abs(total - 1) > 0.005:
-        raise ParameterError(f"the mixture {text!r}: its parts sum to {total:g}, not to 1; {advice}")
+        raise ParameterError(Sentence(NOT_ONE, text=repr(text), total=f"{total:g}"))
     for _, formula in parts:
         _check_formula(formula)
     density = _density(text, parts[-1][1], words[2], words[3])
@@ -148,18 +185,17 @@ def _density(text: str, formula: str, number: str, unit: str) -> float:
         density = float(number)
     except ValueError as problem:
         raise ParameterError(
-            f"the material {text!r}: {number!r} is no density; {_asked(formula)}"
+            Sentence(BAD_DENSITY, text=repr(text), number=repr(number), told=_asked(formula))
         ) from problem
     if unit.lower() in _KILOGRAMS:
         density /= 1000
     elif unit.lower() not in _GRAMS:
-        raise ParameterError(f"the material {text!r}: {unit!r} is no unit of density; write g/cm3 or kg/m3")
+        raise ParameterError(Sentence(DENSITY_UNIT, text=repr(text), unit=repr(unit)))
     low, high = DENSITIES_G_CM3
     if not (isfinite(density) and low <= density <= high):
-        raise ParameterError(
-            f"the material {text!r} has a density of {density:g} g/cm³; {low:g} to {high:g} g/cm³ is taken; "
-            f"check its unit, such as '{formula} {number} kg/m3'"
-        )
+        example = f"'{formula} {number} kg/m3'"
+        told = {"density": f"{density:g}", "low": f"{low:g}", "high": f"{high:g}", "example": example}
+        raise ParameterError(Sentence(UNLIKELY_DENSITY, text=repr(text), **told))
     return density
 
 
@@ -192,20 +228,16 @@ def refractive_index(material: Material, energy_kev: float) -> RefractiveIndex:
     """
     low, high = ENERGIES_KEV
     if not low <= energy_kev <= high:
-        raise ParameterError(
-            f"{material}: the tables reach from {low:g} to {high:g} keV, but the energy is {energy_kev:g} keV; "
-            f"check its unit, or give delta/beta as a number"
-        )
+        told = {"low": f"{low:g}", "high": f"{high:g}", "energy": f"{energy_kev:g}"}
+        raise ParameterError(Sentence(NO_TABLES, material=material, **told))
     tables, delta, beta = _xraylib(), 0.0, 0.0
     for weight, formula in material.parts:  # δ and β are those of each part at its own density in the mixture
         arguments = formula, float(energy_kev), weight * material.density_g_cm3
         delta += 1 - _asking(tables.Refractive_Index_Re, *arguments)
         beta += _asking(tables.Refractive_Index_Im, *arguments)
     if not (delta > 0 and beta > 0):
-        raise ParameterError(
-            f"{material}: at {energy_kev:g} keV, close to an absorption edge, the tables give delta {delta:.3g} and "
-            f"beta {beta:.3g}, which no phase retrieval takes; choose another energy"
-        )
+        told = {"energy": f"{energy_kev:g}", "delta": f"{delta:.3g}", "beta": f"{beta:.3g}"}
+        raise ParameterError(Sentence(AT_EDGE, material=material, **told))
     return RefractiveIndex(material, float(energy_kev), delta, beta)
 
 
@@ -245,10 +277,8 @@ def _check_formula(formula: str) -> None:
     try:
         _asking(_xraylib().CompoundParser, formula)
     except ParameterError as problem:
-        raise ParameterError(
-            f"{formula!r} is no chemical formula: {str(problem).removeprefix('Invalid chemical formula: ')}; write "
-            f"element symbols with their numbers and no spaces, such as SiO2, C5H8O2 or Ca5(PO4)3OH"
-        ) from problem
+        why = str(problem).removeprefix("Invalid chemical formula: ")
+        raise ParameterError(Sentence(NO_FORMULA, formula=repr(formula), why=why)) from problem
 
 
 def _asked(formula: str) -> str:
@@ -258,8 +288,8 @@ def _asked(formula: str) -> str:
     parts = tables.CompoundParser(formula)
     if parts["nElements"] == 1:
         density = tables.ElementDensity(parts["Elements"][0])
-        return f"write it in g/cm³ behind the formula; the tables tell {density:g} of the element"
-    return f"write it in g/cm³ behind the formula, such as '{formula} 2.65'"
+        return Sentence(OF_ELEMENT, density=f"{density:g}")
+    return Sentence(BEHIND_FORMULA, example=f"'{formula} 2.65'")
 
 
 def _asking(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -273,8 +303,5 @@ def _xraylib() -> Any:
     try:
         import xraylib
     except ImportError as problem:
-        raise EngineUnavailable(
-            "materials are looked up by xraylib, which is not installed; install it with "
-            "`pip install 'tomarium[materials]'`, or give delta/beta as a number"
-        ) from problem
+        raise EngineUnavailable(Sentence(NO_XRAYLIB)) from problem
     return xraylib

@@ -14,7 +14,15 @@ from tomarium import units
 from tomarium.errors import ParameterError
 from tomarium.model.account import in_lines, rows_of_geometry
 from tomarium.model.motor import MotorPositions
+from tomarium.model.sentence import Sentence
 from tomarium.model.value import Value
+
+NOT_FINITE: Final = "%(name)s=%(given)s was given; it must be a finite number"
+NOT_ABOVE_ZERO: Final = "%(name)s=%(given)s was given; it must be a finite number above 0"
+UNLIKELY: Final = (
+    "%(name)s=%(given)s is %(value)s, which no scan has (%(low)s to %(high)s is taken); check its unit"
+)
+UNLIKELY_SUCH_AS: Final = f"{UNLIKELY}, such as %(example)s"
 
 
 @dataclass(frozen=True)
@@ -240,15 +248,15 @@ def user_value(name: str, given: Any, source: str = "given when the scan was ope
         return Value(_numbers(field, given), "user", source)
     number = _number(field, given)
     if not math.isfinite(number):
-        raise ParameterError(f"{name}={given!r} was given; it must be a finite number")
+        raise ParameterError(Sentence(NOT_FINITE, name=name, given=repr(given)))
     if not field.lowest <= number <= field.highest:
         if field.unit in ("m", "keV") and number <= 0 < field.lowest:
-            raise ParameterError(f"{name}={given!r} was given; it must be a finite number above 0")
+            raise ParameterError(Sentence(NOT_ABOVE_ZERO, name=name, given=repr(given)))
         low, high = (units.show(edge, field.unit) for edge in (field.lowest, field.highest))
-        raise ParameterError(
-            f"{name}={given!r} is {units.show(number, field.unit)}, which no scan has ({low} to {high} is taken); "
-            f"check its unit{_example(field)}"
-        )
+        example = _EXAMPLES.get(field.unit)
+        told = {"name": name, "given": repr(given), "value": units.show(number, field.unit)}
+        told |= {"low": low, "high": high} | ({"example": example} if example else {})
+        raise ParameterError(Sentence(UNLIKELY_SUCH_AS if example else UNLIKELY, **told))
     return Value(number, "user", source)
 
 
@@ -277,6 +285,4 @@ def _number(field: Field, given: Any) -> float:
     return units.parse(given, "pixel" if field.unit == "px" else field.unit)
 
 
-def _example(field: Field) -> str:
-    example = {"m": "'0.65 um'", "keV": "'20 keV'"}.get(field.unit)
-    return f", such as {example}" if example else ""
+_EXAMPLES: Final = {"m": "'0.65 um'", "keV": "'20 keV'"}

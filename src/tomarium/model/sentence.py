@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Self
 
+from tomarium.errors import UnitError
 from tomarium.model.wording import day
 
 
@@ -70,6 +71,25 @@ def translated(text: str, words: Callable[[str], str], number: Callable[[str], s
         for name, value in text.values.items()
     }
     return words(text.pattern) % told if told else words(text.pattern)
+
+
+def sentence_of(problem: Exception) -> str:
+    """Give what an error tells, so that a page translates it.
+
+    Parameters
+    ----------
+    problem : Exception
+        With a text, or a `Sentence`.
+
+    Returns
+    -------
+    str
+        A `Sentence` where the error knows what it was made of.
+    """
+    if isinstance(problem, UnitError) and problem.values:
+        return Sentence(problem.pattern, **problem.values)
+    told = problem.args[0] if problem.args else ""
+    return told if isinstance(told, Sentence) else str(problem)
 
 
 def joined(parts: Iterable[str], between: str) -> Sentence:

@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import FormatError, InputError
+from tomarium.model.sentence import joined, sentence_of
 from tomarium.portal import refusals
 from tomarium.portal.identity import SAFE
 
@@ -198,9 +199,9 @@ def run_form_action(act: Callable[[], Made]) -> Made:
     except FormatError:
         raise
     except NotAllowed as problem:
-        raise HTTPException(403, f"{problem}.") from problem
+        raise HTTPException(403, joined((sentence_of(problem), ""), ".")) from problem
     except InputError as problem:
-        raise HTTPException(422, f"{problem}.") from problem
+        raise HTTPException(422, joined((sentence_of(problem), ""), ".")) from problem
 
 
 def is_form(route: object) -> bool:

@@ -29,7 +29,7 @@ FOLDER: Final = Path(__file__).parent / "translations"
 _PREFIX: Final = re.compile(
     rf"/({'|'.join(language for language in LANGUAGES if language != ENGLISH)})(/.*)?", re.DOTALL
 )
-_A_NUMBER: Final = re.compile(r"[-−]?\d+\.\d+( [^\s\d]+)?")
+_A_NUMBER: Final = re.compile(r"[-−]?\d+\.\d+(e[-+]?\d+)?( [^\s\d]+)?")
 _STATE: Final = "tomarium.language"
 
 

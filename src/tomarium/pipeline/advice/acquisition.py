@@ -13,6 +13,10 @@ from tomarium.errors import ParameterError
 from tomarium.kernels.refractive_index import Material, parse_material
 from tomarium.model import FrameKind, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
+from tomarium.model.sentence import Sentence
+from tomarium.pipeline.advice.questions import NO_COUNT
+
+NOT_ABOVE_ZERO: Final = "%(label)s is %(text)s; give a finite number above 0"
 
 FULL_TURN_DEG: Final = 359.0
 """Angles that span less, with one step more, are no full turn."""
@@ -135,10 +139,10 @@ def _value_of_user(name: str, value: Any) -> Value[Any]:
     if name in COUNTS:
         least = 0 if name in ("flats", "darks") else 1
         if int(value) != value or value < least:
-            raise ParameterError(f"{name} is {value}; give a whole number, {least} or more")
+            raise ParameterError(Sentence(NO_COUNT, label=name, text=value, least=least))
         return Value(int(value), "user", "given")
     if name in POSITIVE and not (isfinite(value) and value > 0):
-        raise ParameterError(f"{name} is {value}; give a finite number above 0")
+        raise ParameterError(Sentence(NOT_ABOVE_ZERO, label=name, text=value))
     return Value(value, "user", "given")
 
 

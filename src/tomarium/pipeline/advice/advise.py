@@ -14,6 +14,8 @@ from tomarium.kernels.paganin import delta_beta as ratio_of
 from tomarium.kernels.paganin import length_m
 from tomarium.kernels.refractive_index import ENERGIES_KEV, RefractiveIndex, refractive_index
 from tomarium.model import Value
+from tomarium.model.sentence import Sentence, joined
+from tomarium.pipeline.advice import advice_words as words
 from tomarium.pipeline.advice.acquisition import Acquisition
 
 TRANSFER_B_S: Final = 40e6, 100e6
@@ -35,7 +37,7 @@ WORDS: Final = {
     "distance_m": "--distance",
     "sample_m": "--sample",
     "material": "--material",
-    "delta_beta": "--delta-beta or --material",
+    "delta_beta": Sentence(words.EITHER, first="--delta-beta", second="--material"),
     "exposure_s": "--exposure",
 }
 """Field of an acquisition → what to give on the command line."""
@@ -56,7 +58,7 @@ class Line:
     shown : str
         The number as people read it.
     why : str
-        How it was found, and what to make of it.
+        How it was found, and what to make of it; it and `shown` are a `Sentence` where they hold words.
     """
 
     name: str
@@ -153,14 +155,10 @@ def _lacking(scan: Acquisition, *names: str) -> tuple[str, ...]:
 def _field_px(scan: Acquisition) -> Iterator[tuple[float, str]]:
     """Yield the width of what is reconstructed in pixels and why, where it can be told."""
     if scan.width is not None:
-        yield scan.width.value, "the width of the volume"
+        yield scan.width.value, words.OF_VOLUME
     elif scan.columns is not None:
         columns = scan.columns.value
-        yield (
-            (2 * columns, "twice the columns, for the extended field")
-            if scan.is_extended
-            else (columns, "the columns of the detector")
-        )
+        yield ((2 * columns, words.OF_EXTENDED) if scan.is_extended else (columns, words.OF_DETECTOR))
 
 
 def _sample_px(scan: Acquisition) -> float | None:
@@ -179,30 +177,24 @@ def _views(scan: Acquisition) -> Topic:
     sample = _sample_px(scan)
     lines = []
     if sample is not None:
-        lines.append(Line("sample_px", sample, "px", f"{sample:.0f} px", "diameter of the sample over pixel"))
+        lines.append(Line("sample_px", sample, "px", f"{sample:.0f} px", words.SAMPLE_PX))
         if sample > width:
-            warnings.append(
-                f"the sample is {sample:.0f} px wide, the field of view {width:.0f} px: "
-                + (
-                    "grey values are right to some percent only"
-                    if scan.is_extended
-                    else "take an extended field"
-                )
-            )
+            told = words.TOO_WIDE_EXTENDED if scan.is_extended else words.TOO_WIDE
+            warnings.append(Sentence(told, sample=f"{sample:.0f}", width=f"{width:.0f}"))
         else:
-            width, why = sample, "the diameter of the sample"
+            width, why = sample, words.OF_SAMPLE
     turns = 2 if scan.is_extended else 1
-    turn = f"over {180 * turns}°"
+    turn = 180 * turns
     full, usual = turns * design.views_in_full(width), turns * design.views_in_practice(width)
     lines += [
-        Line("views_in_full", full, "", f"{full}", f"{turn}, π/2 · {width:.0f} px, {why}: 1 px at the rim"),
         Line(
-            "views_in_practice",
-            usual,
+            "views_in_full",
+            full,
             "",
-            f"{usual}",
-            f"{turn}, as usual: 1.57 px at the rim from view to view",
+            f"{full}",
+            Sentence(words.IN_FULL, turn=turn, width=f"{width:.0f}", why=Sentence(why)),
         ),
+        Line("views_in_practice", usual, "", f"{usual}", Sentence(words.IN_PRACTICE, turn=turn)),
     ]
     if scan.views is None:
         return Topic("views", tuple(lines), (), tuple(warnings))
@@ -210,38 +202,33 @@ def _views(scan: Acquisition) -> Topic:
         return Topic("views", tuple(lines), _lacking(scan, "span_deg"), tuple(warnings))
     half_turn_views = scan.views.value * 180 * turns / scan.span_deg.value
     step = design.rim_step_px(width, scan.span_deg.value / scan.views.value)
-    verdict = _verdict(half_turn_views, usual, full)
+    there = Sentence(words.THERE, turn=turn, views=scan.views.value, span=f"{scan.span_deg.value:g}")
+    sampling = Sentence(words.SAMPLING, verdict=Sentence(_verdict(half_turn_views, usual, full)))
     lines += [
-        Line(
-            "views_there",
-            half_turn_views,
-            "",
-            f"{half_turn_views:.0f}",
-            f"{turn}, {scan.views.value} over {scan.span_deg.value:g}°",
-        ),
-        Line(
-            "sampling",
-            half_turn_views / full,
-            "",
-            f"{half_turn_views / full:.2f}",
-            f"of full sampling: {verdict}",
-        ),
-        Line("rim_step_px", step, "px", f"{step:.2f} px", "at the rim from view to view"),
+        Line("views_there", half_turn_views, "", f"{half_turn_views:.0f}", there),
+        Line("sampling", half_turn_views / full, "", f"{half_turn_views / full:.2f}", sampling),
+        Line("rim_step_px", step, "px", f"{step:.2f} px", words.RIM_STEP),
     ]
     if half_turn_views < FEWEST * usual:
         warnings.append(
-            f"undersampled: {half_turn_views:.0f} views {turn} where {usual} are usual for {width:.0f} px; take more "
-            f"views, or bin {usual / half_turn_views:.2g}-fold, or expect streaks towards the rim"
+            Sentence(
+                words.UNDERSAMPLED,
+                views=f"{half_turn_views:.0f}",
+                turn=turn,
+                usual=usual,
+                width=f"{width:.0f}",
+                factor=f"{usual / half_turn_views:.2g}",
+            )
         )
     return Topic("views", tuple(lines), (), tuple(warnings))
 
 
 def _verdict(views: float, usual: float, full: float) -> str:
     if views < FEWEST * usual:
-        return "undersampled"
+        return words.FEWER
     if views < full:
-        return "as usual, fewer than in full"
-    return "oversampled, which costs disk space alone" if views > 1.5 * full else "in full"
+        return words.AS_USUAL
+    return words.MORE if views > 1.5 * full else words.FULLY
 
 
 def _disk(scan: Acquisition) -> Topic:
@@ -251,8 +238,13 @@ def _disk(scan: Acquisition) -> Topic:
     width = int(next(_field_px(scan))[0])
     views, why = _views_taken(scan)
     extra = sum(value.value for value in (scan.flats, scan.darks) if value is not None)
-    more = f" and {extra} flats and darks" if extra else ", flats and darks not counted"
     pixel_bytes = design.RAW_BYTES if scan.pixel_bytes is None else scan.pixel_bytes.value
+    frames = Sentence(why, bytes=pixel_bytes, columns=columns, rows=rows, views=views)
+    counted = (
+        Sentence(words.WITH_FLATS, frames=frames, extra=extra)
+        if extra
+        else Sentence(words.WITHOUT_FLATS, frames=frames)
+    )
     raw, volume = (
         design.raw_bytes(columns, rows, views + extra, pixel_bytes),
         design.volume_bytes(width, rows),
@@ -262,34 +254,24 @@ def _disk(scan: Acquisition) -> Topic:
     total = scans * (raw + methods * volume)
     fast, slow = (total / speed / 3600 for speed in reversed(TRANSFER_B_S))
     lines = [
-        _bytes("raw_bytes", raw, f"{pixel_bytes} B · {columns} × {rows} · {views} {why}{more}"),
+        _bytes("raw_bytes", raw, counted),
         _bytes("volume_bytes", volume, f"4 B · {width}² × {rows}"),
         _bytes(
             "scan_bytes",
             raw + methods * volume,
-            f"raw data and {'one volume' if methods == 1 else f'{methods} volumes'}",
+            words.ONE_VOLUME if methods == 1 else Sentence(words.VOLUMES, number=methods),
         ),
     ]
     if scan.scans is not None and scans > 1:
-        lines.append(_bytes("total_bytes", total, f"{scans} scans"))
+        lines.append(_bytes("total_bytes", total, Sentence(words.SCANS, scans=scans)))
     if not scan.is_extended and methods == 1 and width == columns:
         rule = scans * design.RULE_BYTES * columns**2 * rows
-        lines.append(
-            _bytes(
-                "rule_bytes",
-                rule,
-                f"by the rule 6 n_s n_x² n_z, with as many views as columns: "
-                f"{scans} {'scan' if scans == 1 else 'scans'}",
-            )
-        )
+        told = words.RULE_ONE if scans == 1 else words.RULE
+        lines.append(_bytes("rule_bytes", rule, Sentence(told, scans=scans)))
     lines += [
-        _bytes(
-            "safe_bytes",
-            2 * total,
-            "disk to bring, twice that" + ("" if scan.methods else "; each further volume comes on top"),
-        ),
-        _bytes("binned_bytes", total // 8, "with 2 × 2 binning and half as many views, about an eighth"),
-        Line("transfer_h", [fast, slow], "h", f"{fast:.2g} to {slow:.2g} h", "to copy it at 100 to 40 MB/s"),
+        _bytes("safe_bytes", 2 * total, words.TO_BRING if scan.methods else words.TO_BRING_EACH),
+        _bytes("binned_bytes", total // 8, words.BINNED),
+        Line("transfer_h", [fast, slow], "h", _range(f"{fast:.2g}", f"{slow:.2g}", "h"), words.TRANSFER),
     ]
     hours, warnings = _hours(scan, scans, total)
     return Topic("disk", (*lines, *hours), (), warnings)
@@ -300,31 +282,33 @@ def _hours(scan: Acquisition, scans: int, total: int) -> tuple[list[Line], tuple
     lines = []
     if scan.scan_time_s is not None:
         scans_h = scans * scan.scan_time_s.value / 3600
-        lines.append(Line("scans_h", scans_h, "h", f"{scans_h:.3g} h", f"for {scans} scans"))
+        lines.append(
+            Line("scans_h", scans_h, "h", f"{scans_h:.3g} h", Sentence(words.FOR_SCANS, scans=scans))
+        )
     if scan.disk_b_s is not None:
         copied, speed = (total / scan.disk_b_s.value / 3600, units.show(scan.disk_b_s.value, "B", 3))
-        lines.append(Line("copy_h", copied, "h", f"{copied:.3g} h", f"to copy it to your disk at {speed}/s"))
+        why = Sentence(words.TO_YOUR_DISK, speed=speed)
+        lines.append(Line("copy_h", copied, "h", f"{copied:.3g} h", why))
     if scan.scan_time_s is None or scan.disk_b_s is None:
         return lines, ()
     behind = copied - scans_h
     if behind <= 0:
         return lines, ()
-    lines.append(
-        Line("behind_h", behind, "h", f"{behind:.3g} h", "from the last scan to the end of the copy")
-    )
-    bytes_s = total / (scans_h * 3600)
-    return lines, (
-        f"your disk falls behind by {behind:.3g} h: data come at {units.show(bytes_s, 'B', 3)}/s, it takes {speed}/s; "
-        f"bring a second one, or a quicker one",
-    )
+    lines.append(Line("behind_h", behind, "h", f"{behind:.3g} h", words.LATER))
+    rate = units.show(total / (scans_h * 3600), "B", 3)
+    return lines, (Sentence(words.BEHIND, hours=f"{behind:.3g}", rate=rate, speed=speed),)
+
+
+def _range(least: str, most: str, unit: str) -> Sentence:
+    return Sentence(words.RANGE, least=least, most=most, unit=unit)
 
 
 def _views_taken(scan: Acquisition) -> tuple[int, str]:
-    """Return the views there are, else those that are usual for the whole field."""
+    """Return the views there are, else those that are usual for the whole field; and the words that count bytes."""
     if scan.views is not None:
-        return scan.views.value, "views"
+        return scan.views.value, words.VIEWS_TAKEN
     width, turns = next(_field_px(scan))[0], 2 if scan.is_extended else 1
-    return turns * design.views_in_practice(width), "views, as usual for this width"
+    return turns * design.views_in_practice(width), words.VIEWS_USUAL
 
 
 def _bytes(name: str, count: int, why: str) -> Line:
@@ -343,9 +327,10 @@ def _exposure(scan: Acquisition) -> Topic:
     width = min(field[0], _sample_px(scan) or field[0])
     if scan.speed_deg_s is not None and scan.exposure_s is not None:
         turned = scan.speed_deg_s.value * scan.exposure_s.value
-        why = f"while the sample turns by {turned:.4g}° in {units.show(scan.exposure_s.value, 's')}"
+        time = units.show(scan.exposure_s.value, "s")
+        why = Sentence(words.TURNING, angle=f"{turned:.4g}", time=time)
         limit = degrees(2 * design.LARGEST_BLUR_PX / width) / scan.exposure_s.value
-        more = [Line("fastest_deg_s", limit, "deg/s", f"{limit:.3g}°/s", "speed for which that is 1 px")]
+        more = [Line("fastest_deg_s", limit, "deg/s", f"{limit:.3g}°/s", words.FASTEST)]
         return _blur(design.rim_step_px(width, turned), why, more)
     if scan.views is None or scan.span_deg is None:
         return Topic("exposure", missing=missing)
@@ -353,23 +338,16 @@ def _exposure(scan: Acquisition) -> Topic:
     more = []
     if scan.exposure_s is not None:
         least = scan.views.value * scan.exposure_s.value
-        more.append(
-            Line("least_time_s", least, "s", _minutes(least), "views times exposure: the scan takes longer")
-        )
-    why = "at most, if the sample turns without stopping and the shutter never closes"
-    topic = _blur(design.rim_step_px(width, step), why, more)
-    return Topic(topic.name, topic.lines, ("--speed and --exposure, for what it is",), ())
+        more.append(Line("least_time_s", least, "s", _minutes(least), words.LEAST_TIME))
+    topic = _blur(design.rim_step_px(width, step), words.AT_MOST, more)
+    wanted = Sentence(words.FOR_WHAT_IT_IS, first="--speed", second="--exposure")
+    return Topic(topic.name, topic.lines, (wanted,), ())
 
 
 def _blur(blur: float, why: str, more: list[Line]) -> Topic:
-    warnings = (
-        (f"the rim is blurred by {blur:.2f} px during an exposure: turn more slowly or expose more briefly",)
-        if blur > design.LARGEST_BLUR_PX
-        else ()
-    )
-    return Topic(
-        "exposure", (Line("blur_px", blur, "px", f"{blur:.2f} px", f"at the rim, {why}"), *more), (), warnings
-    )
+    blurred = blur > design.LARGEST_BLUR_PX
+    warnings = (Sentence(words.BLURRED, blur=f"{blur:.2f}"),) if blurred else ()
+    return Topic("exposure", (Line("blur_px", blur, "px", f"{blur:.2f} px", why), *more), (), warnings)
 
 
 def _minutes(seconds: float) -> str:
@@ -388,15 +366,13 @@ def _phase(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
     if scan.delta_beta is None and scan.material is None and scan.length_px is None:
         missing += (WORDS["delta_beta"],)
     if scan.distance_m is not None and not scan.distance_m.value:
-        return Topic("phase", tuple(lines), ("a distance other than 0: there is no propagation without one",))
+        return Topic("phase", tuple(lines), (words.A_DISTANCE,))
     warnings: list[str] = []
     energy, distance = scan.energy_kev, scan.distance_m
     if energy is not None and distance is not None:
         fringe = design.fringe_m(energy.value, distance.value)
         in_px = "" if scan.pixel_m is None else f", {fringe / scan.pixel_m.value:.2f} px"
-        lines.append(
-            Line("fringe_m", fringe, "m", f"{units.show(fringe, 'm', 3)}{in_px}", "first fringe, √(λR)")
-        )
+        lines.append(Line("fringe_m", fringe, "m", f"{units.show(fringe, 'm', 3)}{in_px}", words.FRINGE))
         lines += _near_field(scan.pixel_m, energy, distance, warnings)
         lines += _paganin_length(scan, index)
     return Topic("phase", tuple(lines), missing, tuple(warnings))
@@ -404,13 +380,13 @@ def _phase(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
 
 def _index_lines(index: RefractiveIndex) -> Iterator[Line]:
     yield Line("delta", index.delta, "", f"{index.delta:.4g}", index.source)
-    yield Line("beta", index.beta, "", f"{index.beta:.4g}", "of the total attenuation, scattering included")
+    yield Line("beta", index.beta, "", f"{index.beta:.4g}", words.BETA)
     yield Line(
         "delta_beta",
         index.delta_beta,
         "",
         f"{index.delta_beta:.4g}",
-        "their ratio, for --set paganin.delta_beta",
+        words.RATIO,
     )
 
 
@@ -421,16 +397,18 @@ def _near_field(
         return
     number = design.fresnel_number(pixel.value, energy.value, distance.value)
     near = number >= design.NEAR_FIELD
-    why = (
-        f"p²/(λR): {'near-field' if near else 'beyond the near field'}, which begins at {design.NEAR_FIELD:g}"
-    )
+    near_field = f"{design.NEAR_FIELD:g}"
+    why = Sentence(words.NEAR if near else words.NOT_NEAR, limit=near_field)
     yield Line("fresnel_number", number, "", f"{number:.3g}", why)
     if not near:
         limit = abs(distance.value) * number / design.NEAR_FIELD
         warnings.append(
-            f"the Fresnel number of a pixel is {number:.2g}: Paganin's filter is not right for the finest "
-            f"detail; at "
-            f"{units.show(limit, 'm', 3)} it would be {design.NEAR_FIELD:g}"
+            Sentence(
+                words.NOT_PAGANIN,
+                number=f"{number:.2g}",
+                distance=units.show(limit, "m", 3),
+                limit=near_field,
+            )
         )
 
 
@@ -440,20 +418,21 @@ def _paganin_length(scan: Acquisition, index: RefractiveIndex | None) -> Iterato
     if scan.length_px is not None and scan.pixel_m is not None:
         length_px = scan.length_px.value
         ratio = ratio_of(length_px * scan.pixel_m.value, scan.energy_kev.value, scan.distance_m.value)
-        why = f"δ/β that a filter of {length_px:g} px stands for, L² / (πλR)"
+        why = Sentence(words.OF_LENGTH, length=f"{length_px:g}")
         yield Line("delta_beta_of_length", ratio, "", f"{ratio:.4g}", why)
     if scan.delta_beta is not None:
-        ratio, of = scan.delta_beta.value, "as given"
+        ratio = scan.delta_beta.value
+        why = Sentence(words.LENGTH_GIVEN, ratio=f"{ratio:.4g}")
     elif index is not None:
-        ratio, of = index.delta_beta, f"of {index.material}"
+        ratio = index.delta_beta
+        why = Sentence(words.LENGTH_OF, ratio=f"{ratio:.4g}", material=index.material)
     else:
         return
     length = length_m(ratio, scan.energy_kev.value, scan.distance_m.value)
-    why = f"Paganin's length √(πλR δ/β), δ/β {ratio:.4g} {of}"
     yield Line("paganin_length_m", length, "m", units.show(length, "m", 4), why)
     if scan.pixel_m is not None:
         pixels = length / scan.pixel_m.value
-        yield Line("paganin_length_px", pixels, "px", f"{pixels:.3g} px", "the same in pixels")
+        yield Line("paganin_length_px", pixels, "px", f"{pixels:.3g} px", words.IN_PIXELS)
 
 
 def _transmission(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
@@ -466,19 +445,23 @@ def _transmission(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
         part = design.transmission(index.attenuation_1_cm, thickness)
         mu = index.attenuation_1_cm
         lines += [
-            Line("attenuation_1_cm", mu, "1/cm", f"{mu:.4g} 1/cm", f"µ, {index.source}"),
+            Line(
+                "attenuation_1_cm",
+                mu,
+                "1/cm",
+                f"{mu:.4g} 1/cm",
+                Sentence(words.ATTENUATION, source=index.source),
+            ),
             Line(
                 "transmission",
                 part,
                 "",
                 f"{100 * part:.3g} %",
-                f"exp(-µD) through {units.show(thickness, 'm')}",
+                Sentence(words.THROUGH, thickness=units.show(thickness, "m")),
             ),
         ]
         if part < 0.01:
-            warnings.append(
-                f"{100 * part:.2g} % of the beam goes through the sample: slices will be noise and streaks"
-            )
+            warnings.append(Sentence(words.TOO_THICK, part=f"{100 * part:.2g}"))
 
     def at(energy_kev: float) -> float:
         try:
@@ -493,6 +476,7 @@ def _transmission(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
 def _good_energies(at: Callable[[float], float]) -> Line:
     least, most = GOOD_TRANSMISSION
     ranges = design.energies_for(at, least, most, low_kev=max(1.0, ENERGIES_KEV[0]), high_kev=ENERGIES_KEV[1])
-    text = ", ".join(f"{low:.3g} to {high:.3g} keV" for low, high in ranges) or "none from 1 to 800 keV"
-    why = f"where {100 * least:.0f} to {100 * most:.0f} % go through, for least noise (µD about 2)"
+    told = [_range(f"{low:.3g}", f"{high:.3g}", "keV") for low, high in ranges]
+    text = joined(told, ", ") if told else words.NO_ENERGY
+    why = Sentence(words.BEST, least=f"{100 * least:.0f}", most=f"{100 * most:.0f}")
     return Line("good_energies_kev", [list(energy_range) for energy_range in ranges], "keV", text, why)

@@ -9,6 +9,11 @@ from typing import Any, Final
 from tomarium import units
 from tomarium.errors import ParameterError
 from tomarium.model.geometry import BY_NAME
+from tomarium.model.sentence import Sentence
+
+NO_NUMBER: Final = "%(label)s is %(text)s; a number was expected"
+NOT_FINITE: Final = "%(label)s is %(text)s; a finite number was expected"
+NO_COUNT: Final = "%(label)s is %(text)s; give a whole number, %(least)s or more"
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,17 @@ class Question:
         try:
             number = float(text)
         except ValueError as problem:
-            raise ParameterError(f"{self.label} is {text[:40]!r}; a number was expected") from problem
+            raise ParameterError(self._told(NO_NUMBER, repr(text[:40]))) from problem
         if not isfinite(number):
-            raise ParameterError(f"{self.label} is {text[:40]!r}; a finite number was expected")
+            raise ParameterError(self._told(NOT_FINITE, repr(text[:40])))
         if self.least is None:
             return number
         if number != int(number) or number < self.least:
-            raise ParameterError(f"{self.label} is {text[:40]}; give a whole number, {self.least} or more")
+            raise ParameterError(self._told(NO_COUNT, text[:40], least=self.least))
         return int(number)
+
+    def _told(self, pattern: str, text: str, **values: object) -> Sentence:
+        return Sentence(pattern, label=Sentence(self.label), text=Sentence(text), **values)
 
 
 _DETECTOR: Final = (

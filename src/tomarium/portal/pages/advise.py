@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tomarium.errors import EngineUnavailable, ParameterError, UnitError
+from tomarium.model.sentence import Sentence, sentence_of
 from tomarium.pipeline.advice.acquisition import acquisition
 from tomarium.pipeline.advice.advise import Line, Topic, advise
 from tomarium.pipeline.advice.questions import BY_OPTION, GROUPS
@@ -14,6 +14,7 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
 LONGEST: Final = 200
+OF_FIELD: Final = "%(label)s: %(told)s"
 NAMES: Final = {
     "views": "Projections",
     "disk": "Disk and hours",
@@ -33,8 +34,27 @@ WORDS: Final = {
     "scans_h": "scans",
     "copy_h": "copy",
     "behind_h": "disk falls behind by",
+    "sample_px": "sample",
+    "views_in_full": "views in full",
+    "views_in_practice": "views in practice",
+    "views_there": "views there",
+    "sampling": "sampling",
+    "rim_step_px": "rim step",
+    "blur_px": "blur",
+    "fastest_deg_s": "fastest",
+    "least_time_s": "least time",
+    "delta": "δ",
+    "beta": "β",
+    "delta_beta": "δ/β",
+    "delta_beta_of_length": "δ/β of the length",
+    "fringe_m": "fringe",
+    "fresnel_number": "Fresnel number",
+    "paganin_length_m": "Paganin's length",
+    "paganin_length_px": "Paganin's length, px",
+    "attenuation_1_cm": "attenuation",
+    "transmission": "transmission",
+    "good_energies_kev": "good energies",
 }
-_OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
 
 
 @dataclass(frozen=True)
@@ -118,7 +138,9 @@ def content(request_context: CurrentRequest) -> AdvisePage:
         try:
             values[BY_OPTION[name].field] = BY_OPTION[name].read(text)
         except (ParameterError, UnitError) as problem:
-            problems.append(f"{BY_OPTION[name].label}: {problem}")
+            problems.append(
+                Sentence(OF_FIELD, label=Sentence(BY_OPTION[name].label), told=sentence_of(problem))
+            )
     return AdvisePage(
         title="Plan a beamtime",
         topics=() if problems or not values else _advice(values, problems),
@@ -149,7 +171,7 @@ def _advice(values: dict[str, Any], problems: list[str]) -> tuple[Advice, ...]:
     try:
         return tuple(_shown(topic) for topic in advise(acquisition(values)) if topic.lines or topic.warnings)
     except (ParameterError, UnitError, EngineUnavailable) as problem:
-        problems.append(str(problem))
+        problems.append(sentence_of(problem))
         return ()
 
 
@@ -164,19 +186,19 @@ def _shown(topic: Topic) -> Advice:
 
 
 def _answer(line: Line) -> Answer:
-    return Answer(
-        line.name, line.value, line.unit, line.shown, line.why, WORDS.get(line.name, _plain(line.name))
-    )
-
-
-def _plain(name: str) -> str:
-    """Write the name of a number as words: views_in_full is "views in full"; units at the end are left out."""
-    return re.sub(r"_(px|m|s|h|deg_s|kev|1_cm)$", "", name).replace("_", " ")
+    return Answer(line.name, line.value, line.unit, line.shown, line.why, WORDS[line.name])
 
 
 def _by_label(text: str) -> str:
     """Name fields of the form in place of options."""
-    return _OPTION.sub(lambda match: BY_OPTION[match[1]].label if match[1] in BY_OPTION else match[0], text)
+    if isinstance(text, Sentence):
+        return Sentence(text.pattern, **{name: _field(str(value)) for name, value in text.values.items()})
+    return _field(text)
+
+
+def _field(option: str) -> Sentence:
+    question = BY_OPTION.get(option.removeprefix("--"))
+    return Sentence(option if question is None else question.label)
 
 
 ADVISE = Page(
