@@ -4,6 +4,12 @@ import signal
 import subprocess
 import sys
 
+import click
+import pytest
+
+from tomarium.cli import execute
+from tomarium.errors import FormatError
+
 LOST = """
 import os, signal, weakref
 from tomarium.cli import interrupts, show
@@ -71,3 +77,21 @@ def test_who_is_started_beside_a_shell_hears_a_wish_to_stop() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert "KeyboardInterrupt" in done.stderr
+
+
+@pytest.mark.parametrize("error", [FormatError, RuntimeError])
+def test_a_call_that_ctrl_c_broke_off_is_told_as_stopped(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken_off(*_: object, **__: object) -> None:
+        try:
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt as stop:  # as Cython does, and our readers behind it
+                raise SystemError("returned a result with an exception set") from stop
+        except SystemError as problem:
+            raise error("a.h5: cannot be read") from problem
+
+    monkeypatch.setattr(click.Group, "main", broken_off)
+    assert execute(["info", "a.h5"]) == 3
+    assert capsys.readouterr().err == "tomarium: stopped\n"

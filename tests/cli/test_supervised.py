@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +112,9 @@ def test_the_batch_of_the_menu_goes_on_where_a_scan_crashes_the_interpreter(spoo
     assert "ended by SIGSEGV" in ended.stderr
 
 
-def test_the_process_that_works_ends_with_its_parent(spool: Path) -> None:
+@contextmanager
+def at_work(spool: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a batch; yield it once the process that works, whose number is yielded too, is at a scan without end."""
     (spool / "b_make.h5").rename(spool / "z_waits.h5")
     (spool / "c_open.h5").unlink()
     words, environment = batch(spool, "--match", "z_*")
@@ -122,14 +126,29 @@ def test_the_process_that_works_ends_with_its_parent(spool: Path) -> None:
             assert parent.poll() is None, f"the batch ended with {parent.returncode}"
             assert time.monotonic() < end, "the batch came to no scan within ten minutes"
             time.sleep(0.05)
-        child = int(place.read_text())
+        yield parent, int(place.read_text())
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait(120)
+
+
+def test_the_process_that_works_ends_with_its_parent(spool: Path) -> None:
+    with at_work(spool) as (_, child):
+        pass
     end = time.monotonic() + 600
     while _runs(child) and time.monotonic() < end:
         time.sleep(0.05)
     assert not _runs(child)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_sent_to_the_parent_alone_stops_the_process_that_works(
+    spool: Path, asked: signal.Signals
+) -> None:
+    with at_work(spool) as (parent, child):
+        parent.send_signal(asked)
+        assert parent.wait(120) == 3
+        assert not _runs(child)
 
 
 def _runs(process: int) -> bool:

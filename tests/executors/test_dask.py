@@ -21,8 +21,11 @@ from executors.test_crossing import DiesOnce, Square
 from tomarium.errors import EngineUnavailable, Interrupted, JobFailed, ParameterError
 from tomarium.executors import dask_clusters, find_executor
 from tomarium.executors.dask import _Sharing
+from tomarium.executors.dask import resources as find_dask
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
+from tomarium.pipeline.plan.cost import PROCESS_BYTES
+from tomarium.pipeline.plan.planner import plan
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.runner import run
@@ -133,6 +136,26 @@ def test_a_worker_is_given_no_more_at_a_time_than_the_plan_says() -> None:
     client = SimpleNamespace(nthreads=lambda: threads)
     assert _Sharing(client, str, 3, True, "there").room() == 5
     assert _Sharing(client, str, 3, False, "here").room() == 3
+
+
+def test_a_run_of_two_sections_starts_two_clusters_of_this_computer() -> None:
+    # In a process of its own: here the import of Dask's parts is done already.
+    code = (
+        "from tomarium.executors.dask import map_dask\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in range(2):\n"
+        "        print(sorted(map_dask(abs, [-1, -2], 1)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[1, 2]\n[1, 2]\n", done.stderr
+
+
+def test_the_processes_of_this_computer_share_the_memory() -> None:
+    scan, given = make_scan(angles=30, rows=64, columns=64), Resources(600_000_000, 10**12, 2, 2)
+    alone, here = (plan(default_protocol(), scan, one) for one in (given, find_dask(given, "")))
+    assert (alone.workers, here.workers) == (2, 2) or alone.workers == here.workers == 1
+    assert here.peak_bytes >= alone.peak_bytes + here.workers * PROCESS_BYTES
+    assert find_dask(given, "tcp://there:8786") == given
 
 
 def test_a_worker_that_was_lost_is_named(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.heap_check import check_heaps
 from tomarium.formats.hdf5.names import numbered
@@ -408,3 +409,15 @@ def test_heap_without_end_is_found_wherever_it_lies(tmp_path: Path, place: int) 
     path.write_bytes(content)
     with pytest.raises(FormatError, match=f"at byte {place} .* at byte {place + 16} has no size"):
         check_heaps(path)
+
+
+def test_a_wish_to_stop_while_a_file_is_read_is_no_damage_of_it(tmp_path: Path) -> None:
+    def wrapped() -> None:
+        """As Cython does with what happens while a lock is released."""
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise SystemError("returned a result with an exception set") from stop
+
+    with pytest.raises(KeyboardInterrupt), guarded(tmp_path / "a.h5"):
+        wrapped()

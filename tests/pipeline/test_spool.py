@@ -1,5 +1,6 @@
 """Frames packed one by one are unpacked once; steps that work on whole frames run before all others."""
 
+import tracemalloc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,30 @@ def test_two_results_are_held_for_the_steps_of_a_slab() -> None:
         assert np.shares_memory(scratch.other(names, (10,), np.float32, None), small)
         assert np.shares_memory(scratch.other(names, (20,), np.float32, small), large)
     assert not np.may_share_memory(scratch.other(names, (20,), np.float32, large), large)
+
+
+def test_a_slab_that_grows_takes_no_third_result() -> None:
+    scratch, names = Scratch(), ("a", "b")
+    at_the_edge = scratch.other(names, (10,), np.float32, None)
+    assert at_the_edge.shape == (10,)
+    first = scratch.other(names, (12,), np.float32, None)
+    held = scratch._held()
+    assert {name: buffer.nbytes for name, buffer in held.items()} == {"a": first.nbytes}
+
+
+@pytest.mark.parametrize("stored", ["float32", "float64"])
+def test_a_slab_without_its_halo_is_laid_down_without_a_copy_of_it(tmp_path: Path, stored: str) -> None:
+    shape = (64, 40, 300)
+    geometry = make_scan(angles=64, rows=40, columns=300).geometry
+    layout = Layout(shape, np.dtype(np.float32), "attenuation", "1", geometry)
+    spool = make_spool(layout, slice(0, 40), tmp_path / "a.raw")
+    data = np.random.default_rng(0).normal(size=(64, 24, 300)).astype(stored)
+    own = data[:, 4:20]
+    tracemalloc.start()
+    try:
+        spool.put(Slab(own, slice(8, 24), domain="attenuation"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(spool.read(slice(None), slice(8, 24)), own.astype(np.float32))
+    assert peak < own.size  # a copy would take four times that

@@ -119,6 +119,8 @@ def execute(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _fail("stopped", INTERRUPTED)
     except TomariumError as problem:
+        if problem.exit_code != INTERRUPTED and _is_wish_to_stop(problem):
+            return _fail("stopped", INTERRUPTED)
         return _fail(problem, problem.exit_code)
     except MemoryError:
         return _fail("memory ran out; give less with --memory, or fewer rows with --rows", 4)
@@ -127,12 +129,22 @@ def execute(arguments: list[str]) -> int:
 
         return _fail(explain(problem), WRONG)
     except Exception as problem:  # a bug of ours: the user gets a sentence, and the way to tell us
+        if _is_wish_to_stop(problem):
+            return _fail("stopped", INTERRUPTED)
         place = traceback.extract_tb(problem.__traceback__)[-1]
         return _fail(
             f"this is a mistake in tomarium, not yours: {type(problem).__name__}: {problem} ({place.name}, line "
             f"{place.lineno}); run it again with TOMARIUM_TRACEBACK=1 and report what it says",
             WRONG,
         )
+
+
+def _is_wish_to_stop(problem: BaseException) -> bool:
+    """Tell whether an error was raised from a KeyboardInterrupt, as libraries do whose calls it broke off."""
+    cause: BaseException | None = problem
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _printable(text: str) -> str:

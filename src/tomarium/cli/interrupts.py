@@ -64,6 +64,12 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def ask_once(number: int, frame: FrameType | None) -> None:
+    """Take a signal as the wish to stop, where none came before it."""
+    if not ASKED.is_set():
+        _on_signal(number, frame)
+
+
 def _slabs_are_in_work() -> bool:
     executor = sys.modules.get("tomarium.executors.executor")  # not imported: no slab is in work
     return executor is not None and bool(executor.IN_WORK)

@@ -12,6 +12,8 @@ from typing import Final
 
 import click
 
+from tomarium.cli import interrupts
+
 LINE: Final = "TOMARIUM_SUPERVISOR"
 """Variable of the environment of the process that works: the descriptor by which it notices that its parent is gone."""
 
@@ -20,6 +22,9 @@ CRASHES: Final = "TOMARIUM_CRASHES"
 
 MOST: Final = 100
 """Crashes after which the command ends."""
+
+FORWARDED: Final = signal.SIGUSR1
+"""How the parent hands a SIGINT on that was sent to it alone; from a terminal the process that works has its own."""
 
 _ASKED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,6 +41,7 @@ def is_supervised() -> bool:
     if not descriptor.isdecimal():
         return False
     line = int(descriptor)
+    signal.signal(FORWARDED, interrupts.ask_once)
 
     def wait() -> None:
         os.read(line, 1)  # nothing is ever written: it comes back when the parent's end is closed
@@ -46,7 +52,7 @@ def is_supervised() -> bool:
 
 
 def supervise(words: Sequence[str]) -> int:
-    """Run a command in a process of its own, and again where it crashes; Ctrl-C and SIGTERM are for that process.
+    """Run a command in a process of its own, and again where it crashes; what asks it to stop is for that process.
 
     Parameters
     ----------
@@ -62,7 +68,7 @@ def supervise(words: Sequence[str]) -> int:
         code = _run_once(words, count)
         if code >= 0:
             return code
-        if -code in _ASKED:
+        if -code in (*_ASKED, FORWARDED):
             return 3
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         click.secho(
@@ -84,7 +90,7 @@ def _run_once(words: Sequence[str], count: int) -> int:
         process = subprocess.Popen(
             [sys.executable, "-m", "tomarium", *words], env=environment, pass_fds=(read_end,)
         )  # the parent keeps the other end, and closes it by ending
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both
+        signal.signal(signal.SIGINT, lambda _number, _frame: process.send_signal(FORWARDED))
         for number in (signal.SIGTERM, signal.SIGHUP):
             if before[number] != signal.SIG_IGN:
                 signal.signal(number, lambda number, _frame: process.send_signal(number))

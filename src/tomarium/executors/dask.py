@@ -71,6 +71,7 @@ def map_dask(
     """
     try:
         import dask
+        import distributed  # noqa: F401  imported under other settings, it would lose its own with them
     except ImportError as problem:
         raise EngineUnavailable(
             "the executor dask needs Dask distributed; install it with: pip install 'tomarium[dask]'"
@@ -206,8 +207,6 @@ class _Sharing:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Keep what Dask's parts of this process log of lost connections off the terminal: it is told in a sentence."""
-    import distributed  # noqa: F401  its handlers are made by its import
-
     loggers = [
         logging.getLogger(name)
         for name in logging.root.manager.loggerDict
@@ -243,7 +242,7 @@ def _call(function: Callable[[Any], Any], item: Any) -> Any:
 
 
 def resources(measured: Resources, argument: str = "") -> Resources:
-    """Tell what one worker may use: in jobs of SLURM what its options ask for, else what this computer lets a run use.
+    """Tell what workers may use: in a job of SLURM what its options ask for, else what this computer lets a run use.
 
     Parameters
     ----------
@@ -255,10 +254,10 @@ def resources(measured: Resources, argument: str = "") -> Resources:
     Returns
     -------
     Resources
-        With the memory and the processors of a job.
+        With the memory and the processors of a job; of processes that are started here, that there are several.
     """
     if not is_on_slurm(argument):
-        return measured
+        return replace(measured, in_processes=not argument)
     options = read_options(argument.partition(":")[2])
     return replace(
         measured,

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 
 from tomarium.errors import TomariumError
-from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.errors import DAMAGE, demand_no_stop
 from tomarium.formats.hdf5.filters import load_plugins_for
 from tomarium.formats.hdf5.security_check import examine, open_checked
 
@@ -32,6 +32,7 @@ def what_is_wrong(path: Path) -> str:
                 return damaged[0]
             file.visititems(_touch)
     except (*DAMAGE, TomariumError) as problem:
+        demand_no_stop(problem)
         return f"{type(problem).__name__}: {problem}"
     return ""
 

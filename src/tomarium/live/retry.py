@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData
-from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.errors import DAMAGE, demand_no_stop
 from tomarium.formats.hdf5.half_written import Stamp
 
 # A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
@@ -56,6 +56,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
                 return result
             last_print = this_print
         except (*DAMAGE, FormatError, MissingData) as failure:
+            demand_no_stop(failure)
             problem, last_print = failure, None
         now = time.monotonic()
         if isinstance(problem, FormatError | MissingData):

@@ -33,6 +33,7 @@ def guarded(path: Path) -> Iterator[None]:
     except TomariumError:
         raise
     except DAMAGE as problem:
+        demand_no_stop(problem)
         if is_full(problem):  # of what is written meanwhile, not of what is read
             raise
         # Cython wraps what happens while a lock is released into a SystemError that says nothing.
@@ -41,6 +42,12 @@ def guarded(path: Path) -> Iterator[None]:
             "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
         )
         raise FormatError(f"{path}: {advice(reason_text)}") from problem
+
+
+def demand_no_stop(problem: BaseException) -> None:
+    """Stop where an error is nothing but a wish to stop: Cython wraps a KeyboardInterrupt into a SystemError."""
+    if isinstance(problem, SystemError) and isinstance(problem.__cause__, KeyboardInterrupt):
+        raise KeyboardInterrupt from problem
 
 
 def advice(problem: str) -> str:

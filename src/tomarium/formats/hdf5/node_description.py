@@ -12,7 +12,7 @@ from h5py import h5a, h5l, h5s, h5t
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.attributes import Node
-from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.errors import DAMAGE, demand_no_stop
 from tomarium.formats.hdf5.names import link_in, shown
 from tomarium.formats.hdf5.source import Source
 
@@ -85,8 +85,10 @@ def _child(source: Source, group: h5py.Group, key: bytes, kind: int, attributes:
         node = source.find(name, group) if "/" not in name else None
         if node is not None:
             return _node(node, name, attributes=attributes)
-    except (FormatError, *DAMAGE):
-        pass  # told as what it is, a link that leads nowhere or a node that cannot be opened
+    except (FormatError, *DAMAGE) as problem:
+        demand_no_stop(
+            problem
+        )  # else told as what it is: a link that leads nowhere, or a node that does not open
     description = {"name": name, "attributes": []}
     if kind == h5l.TYPE_SOFT:
         link = link_in(group, key)
@@ -192,6 +194,7 @@ def _attribute_value(node: Node, attribute: h5a.AttrID) -> Any:
         name = attribute.name
         return plain(node.attrs[name.decode("utf-8", "surrogateescape")])
     except DAMAGE as problem:
+        demand_no_stop(problem)
         return f"cannot be read ({str(problem)[:200]})"
 
 

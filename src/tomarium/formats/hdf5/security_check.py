@@ -19,7 +19,7 @@ import h5py
 from h5py import h5d, h5g, h5l, h5o, h5z
 
 from tomarium.errors import FormatError
-from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.errors import DAMAGE, demand_no_stop
 from tomarium.formats.hdf5.half_written import while_written
 from tomarium.formats.hdf5.heap_check import check_heaps
 from tomarium.formats.hdf5.superblock import read_superblock
@@ -91,6 +91,7 @@ def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Find
         try:
             waiting.extend(_visit_group(walk, group, name, above))
         except DAMAGE as problem:
+            demand_no_stop(problem)
             walk.note("damaged", name or "/", f"the group {name or '/'} cannot be listed ({problem})")
         if walk.inspected > MOST_INSPECTED:
             walk.note(
@@ -230,6 +231,7 @@ def _visit_group(
             try:
                 below = _visit_object(walk, group, key, place, (*above, address))
             except DAMAGE as problem:
+                demand_no_stop(problem)
                 walk.note("damaged", place, f"{place} cannot be opened ({problem})")
                 continue
             if below is not None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5.attributes import Node, attribute, content, plain_text, size_of
-from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
+from tomarium.formats.hdf5.errors import DAMAGE, advice, demand_no_stop, guarded
 from tomarium.formats.hdf5.half_written import FRESH_S
 from tomarium.formats.hdf5.held_open import shared_open
 from tomarium.formats.hdf5.members import Found, KnownGroups, Members
@@ -262,6 +262,7 @@ class Source:
             try:
                 file = dataset.file if place is None else self._open(place)
             except DAMAGE as problem:  # the others can still be read; `gaps_of` tells
+                demand_no_stop(problem)
                 self.damaged[place or self.path] = advice(str(problem)).split(" (")[0]
                 continue
             self._walk(file, _split(name), hops + 1)

@@ -20,6 +20,9 @@ Direction = Literal["row", "angle"]
 PROGRAM_BYTES: Final = 260_000_000
 """What the interpreter and its libraries take before the first slab, measured with some room."""
 
+PROCESS_BYTES: Final = 170_000_000
+"""What a further process takes that works on slabs, before its first."""
+
 PYRAMID: Final = 8.0 / 7.0
 """A multiscale pyramid of 2 x 2 x 2 means adds 1/8 + 1/64 + … = 1/7."""
 

@@ -12,6 +12,7 @@ from tomarium.model import Layout, Scan
 from tomarium.pipeline.plan.cost import (
     EDGE,
     PACK,
+    PROCESS_BYTES,
     PROGRAM_BYTES,
     PYRAMID,
     READ,
@@ -66,6 +67,8 @@ class Resources:
         A device that may be used; None where all is done on the processors.
     no_device : str
         Why none is used; empty where one is.
+    in_processes : bool
+        Whether each of these slabs is worked on in a further process of this computer.
     """
 
     memory_bytes: int
@@ -74,6 +77,7 @@ class Resources:
     workers: int = 1
     device: DeviceRoom | None = None
     no_device: str = ""
+    in_processes: bool = False
 
 
 @dataclass(frozen=True)
@@ -309,6 +313,8 @@ def _section(
     in_memory = resources.disk_bytes is None
     beside = prepared + spool_held + (made_bytes + laid_down if in_memory else 0)
 
+    of_process = PROCESS_BYTES + prepared if resources.in_processes else 0  # each prepares for itself
+
     @cache  # nearly all slabs of a size read as much
     def slab_bytes(lines: int) -> int:
         return part_of(inner, part.direction, lines).bytes
@@ -354,7 +360,7 @@ def _section(
         compute = (compute + len(cuts) * SLAB_SECONDS) / resources.processors
         disk = read / READ + (0 if writes_volume else spool_bytes / WRITE)
         seconds = compute + disk if workers == 1 else max(compute, disk) + 0.1 * min(compute, disk)
-        peak = PROGRAM_BYTES + beside + workers * cost.host_bytes
+        peak = PROGRAM_BYTES + beside + workers * (cost.host_bytes + of_process)
         return _Choice(size, workers, cost, seconds, peak)
 
     device = resources.device if worth_a_device(part.items) else None

@@ -107,21 +107,27 @@ class Spool(IndexedFrames):
             else:
                 self.array[frames, lines] = slab.data
             return
-        data = np.ascontiguousarray(slab.data, self.layout.dtype)
-        if self.layout.domain == "slice":
-            self._write([(lines.start, 0)], data[None])
-            return
+        data = np.asarray(slab.data)
         first = frames.start or 0
-        if data.shape[1] == self.shape[1]:
-            self._write([(first, 0)], data[None])
+        if self.layout.domain == "slice":
+            places = [(lines.start + k, 0) for k in range(len(data))]
         else:
-            self._write([(first + k, lines.start) for k in range(len(data))], data)
+            places = [(first + k, lines.start) for k in range(len(data))]
+        if (
+            data.flags.c_contiguous
+            and data.dtype == self.layout.dtype
+            and (self.layout.domain == "slice" or data.shape[1] == self.shape[1])
+        ):
+            self._write(places[:1], data[None])
+        else:  # a copy of the whole, as where its halo was cut off, would take as much memory as the slab
+            self._write(places, data)
 
     def _write(self, places: list[tuple[int, int]], parts: NDArray[Any]) -> None:
         assert self.path is not None
         with self.path.open("r+b", buffering=0) as file:
             for part, place in zip(parts, places, strict=True):
-                unwritten, offset = memoryview(part.data).cast("B"), self._offset(*place)
+                stored = np.ascontiguousarray(part, self.layout.dtype)
+                unwritten, offset = memoryview(stored.data).cast("B"), self._offset(*place)
                 while unwritten:
                     written_bytes = os.pwrite(file.fileno(), unwritten, offset)
                     unwritten, offset = unwritten[written_bytes:], offset + written_bytes

@@ -30,13 +30,13 @@ class Scratch:
     def other(
         self, names: tuple[str, str], shape: tuple[int, ...], dtype: DTypeLike, array: Any
     ) -> NDArray[Any]:
-        """Return one of two arrays, the smaller that suffices and holds nothing of `array`."""
+        """Return the first of two arrays that holds nothing of `array`; where it is too small it is made anew.
+
+        Steps in turn thus find the same arrays again, and no more is held than the plan counts: the largest result of
+        every second step, and that of the others.
+        """
         arrays = self._held()
-        size = prod(shape) * np.dtype(dtype).itemsize
-        free = [name for name in names if name not in arrays or not _overlap(arrays[name], array)]
-        fitting = [name for name in free if name in arrays and arrays[name].nbytes >= size]
-        fresh = [name for name in free if name not in arrays]
-        name = min(fitting, key=lambda buffer: arrays[buffer].nbytes) if fitting else (fresh or free)[0]
+        name = next(name for name in names if name not in arrays or not _overlap(arrays[name], array))
         return self._shaped(name, shape, dtype)
 
     def _held(self) -> dict[str, NDArray[np.uint8]]:
