@@ -54,3 +54,21 @@ def test_an_error_without_its_stderr_keeps_its_exit_code(tmp_path: Path) -> None
     )  # fmt: skip
     os.close(stderr)
     assert done.returncode == 2
+
+
+def test_a_menu_ends_with_its_terminal(tmp_path: Path) -> None:
+    simulate(tmp_path / "scan.h5", SimulationConfig(columns=48, rows=4, views=60, axis_column=23.5))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tomarium", "menu", "."], cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs,
+        env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}, start_new_session=True,
+    ) as menu:  # fmt: skip
+        os.close(theirs)
+        written = b""
+        while b"menu>" not in written:
+            written += os.read(ours, 1000)
+        os.close(ours)
+        try:
+            assert menu.wait(120) in (0, 3)
+        finally:
+            menu.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -96,6 +97,10 @@ def _do_line(menu: Any, stopped: threading.Event) -> int | None:
     except OSError as problem:
         from tomarium.cli.system_errors import explain
 
+        if (
+            console.interactive and not sys.stdin.isatty()
+        ):  # the terminal was closed: nobody types or reads any more
+            return 3
         _print_problem(explain(problem))
         return None if console.interactive else 2
     except KeyboardInterrupt:
