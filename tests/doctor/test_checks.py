@@ -28,6 +28,7 @@ from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, all_checks, examine, subject_of
 from tomarium.errors import Interrupted
+from tomarium.kernels.scan_design import views_in_full
 from tomarium.model import Part, Record, Value
 from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.runner import run
@@ -626,6 +627,12 @@ def test_a_beam_that_decays_with_its_flats_is_no_loss() -> None:
 def test_golden_angles_beyond_a_turn_are_no_sparse_scan() -> None:
     golden = with_angles(np.arange(152) * 111.2461)
     assert found(golden, "projections-against-width") == []
+
+
+def test_full_sampling_asks_for_what_a_plan_of_the_scan_tells() -> None:
+    [sparse] = found(with_facts(projections=100, columns=160.0, span_deg=180.0), "projections-against-width")
+    assert sparse.expected.startswith(f"{views_in_full(160)} for full sampling")
+    assert views_in_full(160) == 252  # 251.3
 
 
 @pytest.mark.parametrize("seed", [1, 6])

@@ -13,6 +13,7 @@ from tomarium.doctor.core.check import check, compares
 from tomarium.doctor.core.facts import turn_deg
 from tomarium.doctor.core.finding import Finding, info, warning
 from tomarium.doctor.core.subject import Subject, a_scan
+from tomarium.kernels.scan_design import views_in_full
 
 SPARSE: Final = 0.5
 """Part of the projections that full sampling asks for from which streaks are not to be seen."""
@@ -53,15 +54,13 @@ def projections_against_width(subject: Subject, projections: float, columns: flo
     )
     turns = max(1.0, span / (360.0 if _extended(subject) else 180.0))
     views = projections / turns if span >= LESS_THAN_HALF_DEG else projections * 180.0 / span
-    needed = math.pi / 2 * width * (2 if _extended(subject) else 1)
+    needed = views_in_full(width) * (2 if _extended(subject) else 1)
     share = views / needed
     if share >= 1:
         return
     turn = "a turn" if _extended(subject) else "half a turn"
     found = f"{views:.0f} projections in {turn} for a width of {width:.0f} px"
-    expected = (
-        f"{needed:.0f} for full sampling up to the rim (π/2 · width{' · 2' if _extended(subject) else ''})"
-    )
+    expected = f"{needed} for full sampling up to the rim (π/2 · width{' · 2' if _extended(subject) else ''})"
     if share < SPARSE:
         yield warning(
             "projections",
