@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,10 @@ from tomarium.cli import show
 from tomarium.cli.catalogue_place import PLACE
 from tomarium.errors import ParameterError
 from tomarium.standards.identifiers import doi_address
+
+if TYPE_CHECKING:
+    from tomarium.catalogue.asked import Asked
+    from tomarium.catalogue.catalogue import Catalogue
 
 _NAMED = 3  # of more than so many creators the first is named
 
@@ -86,7 +91,6 @@ def command(
     """
     from tomarium.catalogue.asked import Asked
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.fewer_conditions import without_one
     from tomarium.catalogue.ranges import split_range
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.search import search
@@ -110,8 +114,7 @@ def command(
             facets=facets,
             elsewhere=True,
         )
-        fewer = () if page.total or as_json else without_one(opened, LOCAL_OWNER, asked)
-        is_empty = not page.total and not search(opened, LOCAL_OWNER, limit=1, elsewhere=True).total
+        advice = [] if page.total or as_json else _advice_on_nothing(opened, asked, words)
     if as_json:
         facets_content = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
         show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **facets_content})
@@ -136,18 +139,8 @@ def command(
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
-    if not page.total and (meant := _filters_meant(words)):
-        click.echo(f"words are looked for in the text of records; a facet is asked by {meant}", err=True)
-    if is_empty:
-        click.echo(
-            f"{opened.name}: this catalogue holds no records yet; file one: tomarium ingest RECORD, or name another "
-            f"with --catalogue",
-            err=True,
-        )
-    for other in fewer:
-        condition = ", ".join(other.values)
-        told = f"with {condition!r} as a range" if other.as_range else f"without {condition!r}"
-        click.echo(f"{told}: {other.total}{'+' if other.more else ''} found", err=True)
+    for text in advice:
+        click.echo(text, err=True)
     for facet in page.facets:
         click.echo(
             f"{facet.label}: {', '.join(f'{choice.value} ({choice.count})' for choice in facet.choices)}"
@@ -166,6 +159,28 @@ def _filters_meant(words: Sequence[str]) -> str:
         for part in parts
         if part and part[1].lower() in FACETS
     )
+
+
+def _advice_on_nothing(catalogue: Catalogue, asked: Asked, words: Sequence[str]) -> list[str]:
+    """Tell why nothing may have been found, and what would be found with one condition less."""
+    from tomarium.catalogue.fewer_conditions import without_one
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.search import search
+
+    advice = []
+    if meant := _filters_meant(words):
+        advice.append(f"words are looked for in the text of records; a facet is asked by {meant}")
+    if not search(catalogue, LOCAL_OWNER, limit=1, elsewhere=True).total:
+        advice.append(
+            f"{catalogue.name}: this catalogue holds no records yet; file one: tomarium ingest RECORD, or name another "
+            f"with --catalogue"
+        )
+        return advice
+    for other in without_one(catalogue, LOCAL_OWNER, asked):
+        condition = ", ".join(other.values)
+        told = f"with {condition!r} as a range" if other.as_range else f"without {condition!r}"
+        advice.append(f"{told}: {other.total}{'+' if other.more else ''} found")
+    return advice
 
 
 def _split_filter(text: str) -> tuple[str, str]:
