@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tomarium.conversion.save import save
     from tomarium.datasets.load import load
-    from tomarium.formats import open
+    from tomarium.datasets.open_anywhere import open
     from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
     from tomarium.kernels.fbp import fbp
     from tomarium.kernels.projection import project
@@ -67,7 +67,7 @@ _HOMES: Final = {
     "find_axis": "tomarium.steps.probes.find_axis",
     "join_half_turns": "tomarium.steps.views.join_half_turns",
     "load": "tomarium.datasets.load",
-    "open": "tomarium.formats",
+    "open": "tomarium.datasets.open_anywhere",
     "open_h5": "tomarium.live.nodes",
     "project": "tomarium.kernels.projection",
     "protocol": "tomarium.pipeline.protocol.read:as_protocol",

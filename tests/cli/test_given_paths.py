@@ -13,6 +13,7 @@ from tomarium.catalogue.make_record import make_record
 from tomarium.cli import execute
 from tomarium.errors import FormatError
 from tomarium.formats import formats
+from tomarium.formats import open as open_file
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import default_protocol
 
@@ -27,8 +28,8 @@ def test_what_is_no_path_is_no_file(given: str) -> None:
 
 
 def test_an_address_is_told_from_a_path() -> None:
-    with pytest.raises(FormatError, match="is an address and no file; fetch the record with `tomarium pull"):
-        tm.open("https://data.example.org/records/tooth")
+    with pytest.raises(FormatError, match="is an address and no file; fetch a record with `tomarium pull"):
+        open_file("https://data.example.org/records/tooth")
 
 
 COMMANDS = [

@@ -33,6 +33,7 @@ ASKING = {
     "catalogue/smtp.py": "the setting smtp_host",
     "datasets/load.py": "tomarium.load, in the program of who calls it",
     "datasets/portal_path.py": "tomarium.load, in the program of who calls it",
+    "datasets/web_files.py": "the command line and tomarium.open, in the program of who calls it",
     "portal/check_claims.py": "tomarium specimen check-claims",
     "portal/client.py": "all that stand below",
     "portal/fetch.py": "tomarium pull",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("convert")
-@scan_options.SCAN
+@scan_options.SCAN_OR_ADDRESS
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--to", metavar="FORMAT", help="Format to write; by default the ending of OUT decides.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
@@ -57,6 +57,9 @@ def command(
     repeat it and it goes on. What the new format cannot express is kept in a side-car, and put back when the file
     is converted home again.
 
+    SCAN may be the address of an OME-Zarr image on the web: "#level=1&z=100:200" after it chooses a level and a region,
+    and only their chunks are fetched.
+
     With --dtype, a volume is cast between limits that are stated in OUT or in OUT.json, so that values come back
     within half a step; auto takes the percentiles 0.01 and 99.99 inside the circle for 16 bits, and 0.1 and 99.9 for 8.
     It is then read back and compared, and only then --remove-source removes it. `tomarium recad` does the same by its
@@ -67,6 +70,7 @@ def command(
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
     tomarium convert scan.nx frames.csv
     tomarium convert record/ volume.tif --dtype uint8
+    tomarium convert 'https://data.example.org/bone.zarr#level=1&z=100:200' part.ome.zarr
     tomarium convert volume.ome.zarr volume.tif --dtype uint16 --limits -0.1:2.5
     tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle
     """
@@ -75,9 +79,15 @@ def command(
     for option, is_given in (("--limits", limits is not None), ("--remove-source", remove_source)):
         if is_given and dtype is None:
             raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
-    if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
+    if (
+        isinstance(path, Path)
+        and "data" in opening.given
+        and (to or target.suffix.lower().lstrip(".")) == "csv"
+    ):
         _print_converted(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
+    if remove_source and not isinstance(path, Path):
+        raise click.UsageError("--remove-source removes a file of yours; leave it out for an address")
     opened = opening.open(path)
     tell = show.progress()
     if dtype is not None:

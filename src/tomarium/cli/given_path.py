@@ -23,6 +23,22 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class PathOrAddress(click.Path):
+    """A path, or the address of an OME-Zarr image on the web."""
+
+    name = "path or address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn what was given into a path, or a `WebPath`; raises InputError where it is neither."""
+        from tomarium.datasets.addresses import is_address
+
+        if is_address(value):
+            from tomarium.datasets.web_files import web_path
+
+            return web_path(value)
+        return GivenPath(path_type=Path).convert(value, param, ctx)
+
+
 def check_paths(command: click.Command) -> click.Command:
     """Let a command, and those below it, take only paths that a file can have.
 

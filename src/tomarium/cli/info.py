@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,12 +13,15 @@ from tomarium.cli import scan_options, show
 from tomarium.model import Image, Scan, Value, parameter
 from tomarium.model.geometry import FIELDS, Field
 
+if TYPE_CHECKING:
+    from tomarium.formats.format import Format, Match
+
 # Control systems tell of hundreds.
 _MOST_MOTORS: Final = 16
 
 
 @click.command("info")
-@scan_options.SCAN
+@scan_options.SCAN_OR_ADDRESS
 @scan_options.opening
 @click.option("--all", "everything", is_flag=True, help="List the values under the file's own names too.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
@@ -30,19 +33,20 @@ def command(
 ) -> int:
     """Say what SCAN is, why it is thought so, and every value with its unit and origin.
 
-    Only headers are read, so it is quick for a file of any size. Images are told by their axes.
+    Only headers are read, so it is quick for a file of any size. Images are told by their axes. SCAN may be the address
+    of an OME-Zarr image on the web.
 
     \b
     tomarium info scan.h5
     tomarium info tiffs/ --pixel '0.65 um'
+    tomarium info https://data.example.org/bone.zarr
     tomarium info maps.nxs --entry /entry1/xrd_entry/data
     tomarium info any.h5 --data /a/frames --flats flats.h5:/b --angles /a/theta
     """
-    from tomarium.formats import recognise
     from tomarium.formats.opening.summary import describe
 
     opened = opening.open(path)
-    description = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)
+    description = describe(opened, _recognised(path, opened) if isinstance(opened, Image) else None)
     if as_json:
         show.as_json(description)
     else:
@@ -52,6 +56,16 @@ def command(
         else:
             _show_scan(opened, description, everything)
     return 1 if description["warnings"] else 0
+
+
+def _recognised(path: Path, image: Image) -> tuple[Format, Match]:
+    if isinstance(path, Path):
+        from tomarium.formats import recognise
+
+        return recognise(path)[0]
+    from tomarium.datasets.web_image import recognised
+
+    return recognised(image)
 
 
 def _show_image(description: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.cli.given_path import PathOrAddress
 from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 
@@ -23,7 +24,7 @@ LINES: Final = 16
 
 
 @click.command("measure")
-@click.argument("path", metavar="VOLUME|SCAN", type=click.Path(path_type=Path))
+@click.argument("path", metavar="VOLUME|SCAN", type=PathOrAddress(path_type=Path))
 @click.option(
     "--other",
     type=click.Path(path_type=Path),
@@ -87,6 +88,7 @@ def command(
     \b
     tomarium measure volume.ome.zarr
     tomarium measure record/ --json
+    tomarium measure 'https://data.example.org/bone.zarr#level=3'
     tomarium measure scan.h5 --preset rings
     tomarium run scan.h5 -o even --step select_views --set select_views.keep=::2
     tomarium run scan.h5 -o odd --step select_views --set select_views.keep=1::2

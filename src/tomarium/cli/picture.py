@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -98,8 +98,7 @@ def command(
     if plane or index is not None or speed:
         raise InputError("--plane, --at and --speed go with --series; of one volume draw --kind sheet")
     demand_output(output, (ENDINGS.get(kind, ".png"),), kind, force)
-    path = Path(source)
-    opened = opening.open(path if path.exists() else folder_of_record(source, catalogue))
+    opened = opening.open(_place(source, catalogue))
     if isinstance(opened, Scan):
         content = picture_of_scan(opened, kind, choice, show.progress())
     elif isinstance(opened, Volume):
@@ -111,6 +110,22 @@ def command(
     click.echo(f"{output}: {kind} of {source}, {units.show(len(content), 'B', digits=3)}")
 
 
+def _place(source: str, catalogue: Path | str | None) -> Path:
+    from tomarium.datasets.addresses import is_address
+
+    if is_address(source):
+        from tomarium.datasets.web_files import web_path
+
+        return cast(Path, web_path(source))
+    path = Path(source)
+    return path if path.exists() else folder_of_record(source, catalogue)
+
+
 def _no_volume(source: str, image: Image) -> InputError:
+    from tomarium.formats.format import CHOOSE
+    from tomarium.formats.opening.messages import no_volume
+
+    if CHOOSE in image.metadata:
+        return InputError(no_volume(source, image))
     shape = " × ".join(map(str, image.shape))
     return InputError(f"{source}: holds an image of {shape}, neither a scan nor a volume (z, y, x)")

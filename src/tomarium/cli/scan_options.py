@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from tomarium.cli import show
+from tomarium.cli.given_path import PathOrAddress
 from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 from tomarium.model import Image, Scan
@@ -19,10 +20,12 @@ from tomarium.model.slab import RAW_DOMAINS
 
 if TYPE_CHECKING:
     from tomarium.beamtime.profile_in_use import ProfileInUse
+    from tomarium.datasets.web_files import WebPath
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 SCAN = click.argument("path", metavar="SCAN", type=click.Path(path_type=Path))
+SCAN_OR_ADDRESS = click.argument("path", metavar="SCAN", type=PathOrAddress(path_type=Path))
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Opening:
         Parameters
         ----------
         path : Path
-            File or folder, or the identifier of a record of the user's own catalogue.
+            File or folder, or the identifier of a record of the user's own catalogue; or a `WebPath`.
 
         Returns
         -------
@@ -89,10 +92,18 @@ class Opening:
         import tomarium.formats as formats
         from tomarium.formats.format import TAKEN_FOR
 
+        if not isinstance(path, Path):
+            return self._open_address(path)
         opened = formats.open(path_or_record(path), **self.arguments)
         if TAKEN_FOR in opened.metadata:
             show.warnings([f"{path}: {opened.metadata[TAKEN_FOR]}"])
         return opened
+
+    def _open_address(self, path: WebPath) -> Image:
+        """Open an OME-Zarr image on the web, and tell how much of it was fetched."""
+        from tomarium.datasets.open_anywhere import open_address
+
+        return open_address(path.told_by(show.fetched()), dict(self.given))
 
     def open_scan(self, path: Path) -> Scan:
         """Open a scan.

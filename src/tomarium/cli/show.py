@@ -204,6 +204,28 @@ def progress() -> Callable[[str, int, int], None]:
     return tell
 
 
+def fetched() -> Callable[[int], None]:
+    """Return what tells how much was fetched from the web.
+
+    Returns
+    -------
+    callable
+        `tell(bytes)`: one moving line where the output is a terminal, else a line for each doubling from 16 MB.
+    """
+    is_terminal = sys.stderr.isatty()
+    told = [0]
+
+    def tell(size: int) -> None:
+        if is_terminal and size - told[0] >= 1_000_000:
+            told[0] = size
+            click.echo(f"\x1b[Kfetched      {size // 1_000_000} MB\r", nl=False, err=True)
+        elif not is_terminal and size >= max(16_000_000, 2 * told[0]):
+            told[0] = size
+            click.echo(f"fetched      {size // 1_000_000} MB", err=True)
+
+    return tell
+
+
 def axis_column(column: Mapping[str, Any]) -> str:
     """Say at which column the rotation axis is.
 

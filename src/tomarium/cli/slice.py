@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("slice")
-@scan_options.SCAN
+@scan_options.SCAN_OR_ADDRESS
 @click.option(
     "--row",
     "rows",
@@ -93,7 +93,8 @@ def command(
 ) -> int:
     """Reconstruct a slice of SCAN, or show one of a volume: only what it needs is read.
 
-    A volume is given as a file or folder, as the folder of a record, or by the identifier that `tomarium search` tells.
+    A volume is given as a file or folder, as the folder of a record, by the identifier that `tomarium search` tells, or
+    by the address of an OME-Zarr image on the web: "#level=2&c=0" after it chooses a level and a channel.
 
     \b
     tomarium slice scan.h5
@@ -105,6 +106,7 @@ def command(
     tomarium slice scan.h5 --along y -o upright.png
     tomarium slice volume.ome.zarr --along x --at 300 -o side.png
     tomarium slice tooth-1a2b3c4d -o tooth.png
+    tomarium slice 'https://data.example.org/bone.zarr#level=2' -o bone.png
     tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
     tomarium slice scan.h5 --plane 60,45 -o oblique.png
     """
@@ -375,10 +377,14 @@ def _read_floats(option: str, text: str, lengths: tuple[int, ...]) -> tuple[floa
 
 
 def _slice_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path | None) -> int:
+    from tomarium.formats.format import CHOOSE
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
     from tomarium.viewers.slice_file import Plane
 
     if not isinstance(image, Volume):
+        if CHOOSE in image.metadata:
+            raise InputError(no_volume(image.path, image))
         raise InputError(
             f"{image.path} holds an image of shape {image.shape}, neither a scan nor a volume; if "
             f"it is a sinogram, {scan_options.angles_advice(image)}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 
+from tomarium.datasets.addresses import is_image_address
 from tomarium.datasets.dataset import Dataset
 from tomarium.datasets.portal_path import PortalPath, RemoteFiles, answered
 from tomarium.errors import FormatError, InputError
-from tomarium.model import Record, Volume
+from tomarium.formats.opening.messages import no_volume
+from tomarium.model import Part, Record, Volume
 
 RESOLVER: Final = "https://doi.org"
 TOKEN: Final = "TOMARIUM_TOKEN"
@@ -29,7 +32,8 @@ def load(
     ----------
     source : str or Path
         A DOI, "doi:10.1234/tooth"; the address of its page; "tooth@https://data.example.org" or
-        "tooth@catalogue.sqlite"; an identifier in your own catalogue; or the folder of a record.
+        "tooth@catalogue.sqlite"; an identifier in your own catalogue; the folder of a record; or the address of an
+        OME-Zarr image that belongs to no record, "https://data.example.org/bone.zarr#level=2", or "s3://BUCKET/…".
     catalogue : str or Path, optional
         Address of a portal, or place of a catalogue, in which `source` is an identifier.
     token : str, optional
@@ -61,6 +65,8 @@ def load(
     from tomarium.standards.identifiers import DOI
 
     text = str(source).strip()
+    if is_image_address(text):
+        return _from_web(text)
     if DOI.fullmatch(text) or text.startswith(("https://", "http://")):
         with answered(text):
             return _from_portal(text, token, resolver)
@@ -72,6 +78,19 @@ def load(
         return _from_catalogue(id, place)
     folder = Path(text).expanduser()
     return _from_folder(folder) if folder.exists() else _from_catalogue(text, None)
+
+
+def _from_web(address: str) -> Dataset:
+    """Open a plain image: of a record only its title is known, which is its name."""
+    from tomarium.datasets.web_image import open_web_image
+
+    image = open_web_image(address)
+    if not isinstance(image, Volume):
+        raise InputError(no_volume(image.path, image))
+    summary = {"shape": list(image.shape), "dtype": image.dtype.name}
+    part = Part("volume", "", summary=summary)
+    record = Record("image", image.name, datetime.now(UTC), parts=(part,))
+    return Dataset(record, str(image.metadata["address"]), lambda: image, load)
 
 
 def _from_folder(folder: Path) -> Dataset:

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
 from tomarium.catalogue.contents import Content
+from tomarium.datasets.fetched_store import fetched_store
 from tomarium.errors import FormatError, InputError
 from tomarium.portal.client import Answer, NoAnswer, with_retries
 from tomarium.portal.remote_record import TRIES, RemoteRecord
@@ -179,77 +180,19 @@ class PortalPath:
 
     def zarr_store(self) -> Any:
         """Open the array that lies here, for zarr to read."""
-        return _store_class()(self)
+        return fetched_store(self)
+
+    def fetch(
+        self, key: str, first: int = 0, stop: int | None = None, last: int | None = None
+    ) -> bytes | None:
+        """Read a file below it, or a range of it; None where the portal lists no such file."""
+        place = self / key
+        if not place.is_file():
+            return None
+        if last is not None:
+            first = max(0, place.stat().st_size - last)
+        return self.files.read(place.path, first, stop)
 
     def _demand(self) -> None:
         if not self.is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
-
-
-@cache
-def _store_class() -> Any:
-    import asyncio
-
-    from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
-
-    class PortalStore(Store):
-        """An array of a portal, read only; a chunk that the portal lists and does not give is an error."""
-
-        supports_writes = supports_deletes = supports_listing = False
-        supports_partial_writes = False
-
-        def __init__(self, home: PortalPath) -> None:
-            super().__init__(read_only=True)
-            self._home = home
-
-        def __eq__(self, other: object) -> bool:
-            return isinstance(other, PortalStore) and other._home == self._home
-
-        def __hash__(self) -> int:
-            return hash(self._home.path)
-
-        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-            place = self._home / key
-            if not place.is_file():
-                return None
-            size, first, stop = place.stat().st_size, 0, None
-            if isinstance(byte_range, RangeByteRequest):
-                first, stop = byte_range.start, byte_range.end
-            elif isinstance(byte_range, OffsetByteRequest):
-                first = byte_range.offset
-            elif isinstance(byte_range, SuffixByteRequest):
-                first = max(0, size - byte_range.suffix)
-            content = await asyncio.to_thread(place.files.read, place.path, first, stop)
-            return _buffer(prototype, content)
-
-        async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
-            return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
-
-        async def exists(self, key: str) -> bool:
-            return (self._home / key).is_file()
-
-        async def set(self, key: str, value: Any) -> None:
-            raise NotImplementedError
-
-        async def delete(self, key: str) -> None:
-            raise NotImplementedError
-
-        async def list(self) -> Any:
-            raise NotImplementedError
-            yield
-
-        async def list_prefix(self, prefix: str) -> Any:
-            raise NotImplementedError
-            yield
-
-        async def list_dir(self, prefix: str) -> Any:
-            raise NotImplementedError
-            yield
-
-    return PortalStore
-
-
-def _buffer(prototype: Any, content: bytes) -> Any:
-    from zarr.core.buffer import default_buffer_prototype
-
-    return (prototype or default_buffer_prototype()).buffer.from_bytes(content)

@@ -150,7 +150,8 @@ def open(
     Parameters
     ----------
     path : path
-        File or folder, in any of the formats `tomarium.formats.formats()` lists.
+        File or folder, in any of the formats `tomarium.formats.formats()` lists; of `tomarium.open` also the address
+        of an OME-Zarr image on the web: "https://data.example.org/bone.zarr#level=2", or "s3://BUCKET/…".
     as_format : str or None
         Name of the format to read it as; None lets the file decide.
     entry : str or None

@@ -14,6 +14,9 @@ ASSUMED: Final = 0.35
 TAKEN_FOR: Final = "taken_for"
 """Key of a volume's metadata: that it was assumed to be one, and what tells that it is a scan."""
 
+CHOOSE: Final = "choose"
+"""Key of an image's metadata: how one volume of it is chosen, where it has more axes than z, y and x."""
+
 
 @dataclass(frozen=True)
 class Match:

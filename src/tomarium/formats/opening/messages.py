@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.errors import FormatError
-from tomarium.formats.format import Format
+from tomarium.formats.format import CHOOSE, Format
 from tomarium.formats.opening.absent_path import absent, pointer, refused
 from tomarium.formats.opening.unpacked import bare
 from tomarium.model import Image, Scan
@@ -63,8 +63,9 @@ def place_of(path: str | os.PathLike[str]) -> Path:
         raise FormatError(f"{text[:80]!r}: is no path a file can have; check its spelling")
     if text.lower().startswith(("http://", "https://", "doi:")):
         raise FormatError(
-            f"{text[:80]}: is an address and no file; fetch the record with `tomarium pull ADDRESS`, or read it where "
-            f"it lies with tomarium.load in Python"
+            f"{text[:80]}: is an address and no file; fetch a record with `tomarium pull ADDRESS`, or read it where it "
+            f"lies with tomarium.load in Python; an OME-Zarr image on the web is read by tomarium.open, and by "
+            f"`tomarium` info, slice, picture, measure and convert"
         )
     place = Path(text)
     longest = max((len(os.fsencode(part)) for part in place.parts), default=0)
@@ -116,8 +117,8 @@ def no_volume(place: object, opened: Scan | Image) -> str:
         )
     axes = ", ".join(axis.name for axis in opened.axes)
     return (
-        f"{place}: holds an image of the axes ({axes}), and a volume (z, y, x) is needed; look at it with "
-        f"`tomarium info`"
+        f"{place}: holds an image of the axes ({axes}), and a volume (z, y, x) is needed; "
+        f"{opened.metadata.get(CHOOSE, 'look at it with `tomarium info`')}"
     )
 
 
