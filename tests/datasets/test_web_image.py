@@ -154,12 +154,40 @@ def test_a_channel_of_five_axes_is_a_volume(folder: Path, bone: np.ndarray[Any, 
         assert np.array_equal(volume[3], bone[3] + 10)
         assert execute(["slice", address, "-o", str(tmp_path / "a.png")]) == 2
         said = capsys.readouterr().err
-        assert "choose one place of c (0 to 1), such as" in said
-        assert f"{address}#c=0" in said
+        assert "is needed; write #c=0 behind the address, for one of c (0 to 1)" in said
         assert execute(["picture", address, "-o", str(tmp_path / "a.png")]) == 2
-        assert "choose one place of c" in capsys.readouterr().err
-        with pytest.raises(InputError, match="choose one place of c"):
+        assert "write #c=0 behind the address" in capsys.readouterr().err
+        with pytest.raises(InputError, match="write #c=0 behind the address"):
             tm.load(address)
+
+
+def test_levels_without_places_lie_in_the_middle_of_what_they_are_means_of(tmp_path: Path) -> None:
+    """As of a volume: many programs write a scale and no translation (IDR)."""
+    data = np.random.default_rng(1).integers(0, 4000, (1, 2, 9, 61, 50)).astype(">u2")
+    group = zarr.open_group(str(tmp_path / "idr.zarr"), mode="w", zarr_format=2)
+    for level, values in enumerate((data, data[..., ::2, ::2])):
+        array = group.create_array(
+            str(level), shape=values.shape, dtype=values.dtype, chunks=(1, 1, 1, 32, 32),
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )  # fmt: skip
+        array[...] = values
+    axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}]
+    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    levels = [
+        {"path": path, "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 0.5, size, size]}]}
+        for path, size in (("0", 0.36), ("1", 0.72))
+    ]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": levels}]
+    with serving(tmp_path) as server:
+        fine = tm.open(f"{server.address}/idr.zarr#c=1")
+        coarse = tm.open(f"{server.address}/idr.zarr#c=1&level=1")
+        assert isinstance(fine, Volume)
+        assert isinstance(coarse, Volume)
+        assert np.array_equal(fine[3], data[0, 1, 3])
+        assert np.array_equal(coarse[3], data[0, 1, 3, ::2, ::2])
+        assert coarse.voxel_m == pytest.approx((0.5e-6, 0.72e-6, 0.72e-6))
+        assert [axis.offset for axis in coarse.axes] == pytest.approx([0, 0.18e-6, 0.18e-6])
+        assert fine.level_axes[1] == coarse.axes
 
 
 def test_commands_take_an_address(folder: Path, bone: np.ndarray[Any, Any], tmp_path: Path,

@@ -140,7 +140,7 @@ def open_web_image(source: str | WebPath, on_read: Callable[[int], None] | None 
         lengths = dict(zip(names, parts[0].shape, strict=True))
         told = ", ".join(f"{name} (0 to {lengths[name] - 1})" for name in more)
         example = "&".join(f"{name}=0" for name in more)
-        choose = {CHOOSE: f"choose one place of {told}, such as {path}#{example}"}
+        choose = {CHOOSE: f"write #{example} behind the address, for one of {told}"}
     address = f"{path}#{path.part}" if path.part else str(path)
     metadata: dict[str, Any] = {**image.metadata, **choose, "notes": notes, "address": address}
     name = f"{image.name} {path.part}".strip()
@@ -235,7 +235,15 @@ def _level_axes(path: WebPath, image: Image, level: int, shape: tuple[int, ...])
 
     if isinstance(image, Volume):
         return tuple(axes_of_level(image, level, shape))
-    return ome_zarr.level_axes(cast(Path, path), level)
+    axes = ome_zarr.level_axes(cast(Path, path), level)
+    attributes = ome_zarr.attributes_of(cast(Path, path)) or {}
+    if ome_zarr.tells_places(attributes.get("ome", attributes), _multiscale(path)):
+        return axes
+    # As of a volume: levels are means of finer voxels, and lie in their middle.
+    return tuple(
+        replace(axis, offset=axis.offset + (axis.scale - fine.scale) / 2) if axis.name in _SPACE else axis
+        for axis, fine in zip(axes, image.axes, strict=True)
+    )
 
 
 def _cuts_space(chosen: Mapping[str, int | slice]) -> bool:

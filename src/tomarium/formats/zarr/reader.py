@@ -40,6 +40,7 @@ __all__ = [
     "level_axes",
     "open_writer",
     "read",
+    "tells_places",
     "write",
 ]
 
@@ -145,7 +146,7 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         )
         placed = [_axes_of_level(multiscale, number) for number in range(len(levels))]
         axes, notes = placed[0]
-        placing = _tells_places(attributes.get("ome", attributes), multiscale)
+        placing = tells_places(attributes.get("ome", attributes), multiscale)
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
@@ -222,7 +223,7 @@ def _inside(path: Path, name: str) -> Path:
     return path / name
 
 
-def _tells_places(ome: Mapping[str, Any], multiscale: Mapping[str, Any]) -> bool:
+def tells_places(ome: Mapping[str, Any], multiscale: Mapping[str, Any]) -> bool:
     """Tell whether the levels are where their metadata put them.
 
     Many programs write means of voxels and only their scale: without a translation nothing says that they lie in the
