@@ -242,14 +242,14 @@ def test_steps_that_take_pixels_for_squares_refuse_others(scan: Scan) -> None:
         tm.reconstruct(scan, protocol)
 
 
-def test_objects_are_not_measured_in_voxels_that_are_no_cubes(volume: Volume) -> None:
+def test_skeletons_are_not_made_of_voxels_that_are_no_cubes(volume: Volume) -> None:
     from dataclasses import replace
 
     from tomarium.pipeline.measure.objects import measure_objects
 
     labels = replace(volume, data=(np.asarray(volume) > MU / 2).astype(np.uint8), levels=())
-    with pytest.raises(InputError, match="as of cubes"):
-        measure_objects(labels)
+    with pytest.raises(InputError, match=r"as of cubes.*--cubes finest"):
+        measure_objects(labels, skeletons=True)
 
 
 @pytest.mark.parametrize("name", ["nxtomo", "data-exchange", "pyhst-par", "tiff"])

@@ -9,6 +9,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.conversion.cast import CastReport
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --dtype: remove the volume once every voxel of OUT is read back.",
 )
+@click.option(
+    "--cubes",
+    metavar="finest|coarsest|LENGTH",
+    help="Write a volume in voxels that are cubes: of the shortest or longest length of its own, or such as '10 nm'.",
+)
+@click.option("--labels", is_flag=True, help="With --cubes: values are labels, and nothing lies between two.")
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 def command(
@@ -49,6 +56,8 @@ def command(
     dtype: Literal["uint8", "uint16"] | None,
     limits: str | None,
     remove_source: bool,
+    cubes: str | None,
+    labels: bool,
     as_json: bool,
 ) -> None:
     """Convert SCAN, or a volume, to OUT and report what became of every part of it.
@@ -65,6 +74,11 @@ def command(
     It is then read back and compared, and only then --remove-source removes it. `tomarium recad` does the same by its
     name in tomodata.
 
+    With --cubes, a volume whose voxels are longer along one axis, as of FIB slices, is written in cubes, which
+    skeletons, thickness and a watershed need. Values between voxels are linear, and are averaged where cubes are longer
+    than voxels; --labels takes the label at the middle of a cube. No detail is won: slices 20 nm apart stay 20 nm
+    apart.
+
     \b
     tomarium convert scan.h5 scan.nx
     tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'
@@ -72,6 +86,8 @@ def command(
     tomarium convert record/ volume.tif --dtype uint8
     tomarium convert 'https://data.example.org/bone.zarr#level=1&z=100:200' part.ome.zarr
     tomarium convert volume.ome.zarr volume.tif --dtype uint16 --limits -0.1:2.5
+    tomarium convert fib.ome.zarr cubes.ome.zarr --cubes finest
+    tomarium convert pores.ome.zarr pore-cubes.ome.zarr --cubes '10 nm' --labels
     tomarium convert scan.nx angles.csv --data /entry/data/rotation_angle
     """
     from tomarium.conversion.convert import convert, convert_dataset
@@ -79,6 +95,10 @@ def command(
     for option, is_given in (("--limits", limits is not None), ("--remove-source", remove_source)):
         if is_given and dtype is None:
             raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
+    if labels and cubes is None:
+        raise click.UsageError("--labels goes with --cubes")
+    if cubes is not None and (dtype is not None or lossy):
+        raise click.UsageError("--cubes goes without --dtype and --lossy; cast or round what it wrote")
     if (
         isinstance(path, Path)
         and "data" in opening.given
@@ -90,6 +110,18 @@ def command(
         raise click.UsageError("--remove-source removes a file of yours; leave it out for an address")
     opened = opening.open(path)
     tell = show.progress()
+    if cubes is not None:
+        from tomarium.formats.opening.messages import no_volume
+        from tomarium.model import Volume
+        from tomarium.pipeline.resample.cubes import edge_of, write_cubes
+
+        if not isinstance(opened, Volume):
+            raise InputError(no_volume(path, opened))
+        written = write_cubes(
+            opened, target, edge_of(opened, cubes), labels=labels, to=to, overwrite=overwrite, tell=tell
+        )
+        _print_converted(written, as_json)
+        return
     if dtype is not None:
         cast_volume(
             opened,

@@ -16,6 +16,34 @@ DIRECTIONS: Final[Mapping[tuple[int, int, int], float]] = {
 }
 """Direction (z, y, x) → part of the sphere that lies nearest to it (Legland, Kiêu & Devaux 2007, table 3, doubled)."""
 
+_SPHERE: Final = 200_000
+"""Directions, evenly over the sphere, by which such parts are found for voxels that are no cubes."""
+
+
+def parts_of_sphere(spacing: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Tell which part of the sphere lies nearest to each of `DIRECTIONS`, in voxels of any three lengths.
+
+    Parameters
+    ----------
+    spacing : tuple of float
+        Lengths of a voxel (z, y, x), in any unit.
+
+    Returns
+    -------
+    array, shape (13,)
+        Their sum is 1. For cubes the table above, else counted over 200 000 directions (Fibonacci's lattice).
+    """
+    if max(spacing) <= min(spacing) * (1 + 1e-6):
+        return np.array(list(DIRECTIONS.values()))
+    steps = np.array(list(DIRECTIONS)) * np.array(spacing)
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    k = np.arange(_SPHERE) + 0.5
+    z, turn = 1 - 2 * k / _SPHERE, np.pi * (1 + 5**0.5) * k
+    around = np.sqrt(1 - z * z)
+    sphere = np.stack([z, around * np.sin(turn), around * np.cos(turn)], axis=1)
+    nearest = np.argmax(np.abs(sphere @ steps.T), axis=1)
+    return np.bincount(nearest, minlength=len(steps)) / _SPHERE
+
 
 @dataclass
 class ObjectSums:
@@ -150,20 +178,20 @@ def add_crossings(sums: ObjectSums, numbers: NDArray[np.int64], values: NDArray[
 
 @dataclass(frozen=True)
 class Measures:
-    """Measures of objects, one row each, in voxels.
+    """Measures of objects, one row each; lengths in widths of a voxel (x), for cubes its edges.
 
     Attributes
     ----------
     volume : array, shape (object,)
         Voxels.
     surface : array, shape (object,)
-        By Crofton's formula, in faces of voxels; what lies beyond the volume's ends is not counted.
+        By Crofton's formula, in squares of the width of a voxel; what lies beyond the volume's ends is not counted.
     diameter : array, shape (object,)
         Of the sphere of the same volume, (6 V / π)^⅓.
     sphericity : array, shape (object,)
         Surface of the sphere of the same volume over the object's, π^⅓ (6 V)^⅔ / S; 1 for a sphere.
     centre : array, shape (object, 3)
-        z, y, x.
+        z, y, x, in voxels.
     axes : array, shape (object, 3)
         Diameters of the ellipsoid of the same inertia, the longest first.
     direction : array, shape (object, 3)
@@ -188,17 +216,20 @@ class Measures:
     value: NDArray[np.int64]
 
 
-def measures(sums: ObjectSums) -> Measures:
+def measures(sums: ObjectSums, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Measures:
     """Compute the measures of objects from their sums.
 
-    1. S = 2 Σ cₖ Nₖ / |dₖ|: lines along the direction dₖ cross the surface Nₖ times and lie an area 1 / |dₖ| apart; the
-       mean of ∫ |n · u| dS over all directions u is S / 2.
-    2. The ellipsoid of the same second moments λ has the diameters 2 √(5 λ); a voxel adds 1/12 to each.
+    1. S = 2 Σ cₖ Nₖ v / |dₖ|: lines along the direction dₖ cross the surface Nₖ times and lie an area v / |dₖ| apart,
+       where v is the volume of a voxel; the mean of ∫ |n · u| dS over all directions u is S / 2.
+    2. The ellipsoid of the same second moments λ has the diameters 2 √(5 λ); a voxel adds 1/12 of the square of its
+       length to each.
 
     Parameters
     ----------
     sums : ObjectSums
         Of whole objects; row 0 is left out.
+    spacing : tuple of float
+        Lengths of a voxel (z, y, x) over its width.
 
     Returns
     -------
@@ -211,8 +242,9 @@ def measures(sums: ObjectSums) -> Measures:
     """
     rows = sums.sums[1:]
     volume = rows[:, 0]
-    lengths = np.array([np.sqrt(np.dot(step, step)) for step in DIRECTIONS])
-    surface = 2 * (sums.crossings[1:] * (np.array(list(DIRECTIONS.values())) / lengths)).sum(1)
+    size = float(np.prod(spacing))
+    lengths = np.linalg.norm(np.array(list(DIRECTIONS)) * np.array(spacing), axis=1)
+    surface = 2 * size * (sums.crossings[1:] * (parts_of_sphere(spacing) / lengths)).sum(1)
     count = np.maximum(volume, 1).astype(np.float64)
     centre = rows[:, 1:4] / count[:, None]
     moments = np.empty((len(rows), 3, 3))
@@ -226,16 +258,17 @@ def measures(sums: ObjectSums) -> Measures:
             + volume * shift[:, i] * shift[:, j]
         )
         offset = centre - shift
-        moments[:, i, j] = moments[:, j, i] = about / count - offset[:, i] * offset[:, j] + (i == j) / 12
+        moment = about / count - offset[:, i] * offset[:, j] + (i == j) / 12
+        moments[:, i, j] = moments[:, j, i] = moment * spacing[i] * spacing[j]
     powers, vectors = np.linalg.eigh(moments) if len(rows) else (np.zeros((0, 3)), np.zeros((0, 3, 3)))
     direction = vectors[:, :, 2]
     direction = direction * np.where(direction[:, :1] < 0, -1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sphericity = np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / surface
+        sphericity = np.pi ** (1 / 3) * (6 * size * volume) ** (2 / 3) / surface
     return Measures(
         volume,
         surface,
-        np.cbrt(6 * volume / np.pi),
+        np.cbrt(6 * size * volume / np.pi),
         sphericity,
         centre,
         2 * np.sqrt(5 * np.maximum(powers[:, ::-1], 0)),

@@ -174,7 +174,8 @@ class Volume(Image):
             sizes = " × ".join(units.show(size, "m") for size in voxel)
             raise InputError(
                 f"{self.path or self.name}: {by} counts distances in voxels, as of cubes, but these are {sizes} "
-                f"(z, y, x); reconstruct the scan with as many rows as columns binned"
+                f"(z, y, x); make cubes of them with `tomarium convert VOLUME OUT --cubes finest`, or reconstruct the "
+                f"scan with as many rows as columns binned"
             )
 
 

@@ -19,7 +19,7 @@ from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Frames, Image, Scan
 
 # What tells how the values of an image are made of its file's.
-_MADE_BY: Final = ("grey_range", "denoised", "stitched", "aligned_slices")
+_MADE_BY: Final = ("grey_range", "denoised", "stitched", "aligned_slices", "resampled")
 # Arrays in memory above this are told by their shape alone; they come from no file that could have changed.
 _MOST_SUMMED: Final = 1 << 24
 

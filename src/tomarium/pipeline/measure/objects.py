@@ -89,7 +89,7 @@ def measure_objects(
     Raises
     ------
     InputError
-        Its values are not whole numbers, or below 0; its voxels are no cubes.
+        Its values are not whole numbers, or below 0; or skeletons are asked for of voxels that are no cubes.
     EngineUnavailable
         The packages of the extra `analysis` are not installed.
     """
@@ -98,7 +98,8 @@ def measure_objects(
             f"{labels.path}: holds {labels.dtype}, and objects are told of labels, which are whole numbers; make them "
             f"with `tomarium segment`"
         )
-    labels.demand_cubes("a measure of objects")
+    if skeletons:
+        labels.demand_cubes("a skeleton")
     say = tell or (lambda stage, done, total: None)
     depth = labels.shape[0]
     circle = inside(labels.shape, disc=not whole and stated_field(labels)[0] != "box")
@@ -124,7 +125,7 @@ def measure_objects(
             add_crossings(sums, *with_last, skip=1)
         last = numbers[-1:], values[-1:]
         say("objects", stop, depth)
-    measures_of_all = measures(sums.joined(components.numbers()))
+    measures_of_all = measures(sums.joined(components.numbers()), _spacing(labels))
     order = np.argsort(-measures_of_all.volume, kind="stable")
     large_enough = order[measures_of_all.volume[order] >= smallest]
     chosen = Measures(
@@ -193,10 +194,11 @@ def write_tables(target: Path, labels: Volume, objects: Objects) -> tuple[Path, 
     Returns
     -------
     tuple of Path
-        Both files. Lengths are in µm where voxels are cubes of known size, else in voxels; the unit is in the column's
+        Both files. Lengths are in µm where the size of a voxel is known, else in voxels; the unit is in the column's
         name.
     """
     step, unit = _step(labels)
+    voxel_volume = step**3 * float(np.prod(_spacing(labels)))
     measured = objects.measures
     names = [
         "object",
@@ -216,7 +218,7 @@ def write_tables(target: Path, labels: Volume, objects: Objects) -> tuple[Path, 
     for k in range(len(measured.volume)):
         row: list[Any] = [k + 1, int(measured.value[k]), int(measured.volume[k])]
         scaled = [
-            measured.volume[k] * step**3,
+            measured.volume[k] * voxel_volume,
             measured.diameter[k] * step,
             measured.surface[k] * step**2,
             measured.sphericity[k],
@@ -245,7 +247,13 @@ def _step(labels: Volume) -> tuple[float, str]:
     voxel = labels.voxel_m
     if voxel is None:
         return 1.0, "px"
-    return voxel[0] * 1e6, "um"
+    return voxel[2] * 1e6, "um"
+
+
+def _spacing(labels: Volume) -> tuple[float, float, float]:
+    """Return the lengths of a voxel (z, y, x) over its width."""
+    voxel = labels.voxel_m
+    return (1.0, 1.0, 1.0) if voxel is None else (voxel[0] / voxel[2], voxel[1] / voxel[2], 1.0)
 
 
 def _number_text(number: float) -> str:

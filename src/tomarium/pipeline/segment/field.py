@@ -74,6 +74,8 @@ def stated_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
         return _field_of_parts(volume, _mapping(volume.metadata["stitched"]))
     if (before := _mapping(volume.metadata.get("denoised")).get("field")) in ("circle", "box"):
         return before, f"it was denoised, and was so before ({before})"
+    if (before := _mapping(volume.metadata.get("resampled")).get("field")) in ("circle", "box"):
+        return before, f"it was put into other voxels, and was so before ({before})"
     return _field_of_run(_mapping(volume.metadata.get("provenance")))
 
 

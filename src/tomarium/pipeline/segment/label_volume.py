@@ -21,6 +21,8 @@ from tomarium.model import Volume
 
 HEIGHT = 64
 
+Tell = Callable[[str, int, int], None]
+
 
 def demand_new(target: Path, overwrite: bool) -> None:
     """Refuse a target that is there, unless it may be replaced."""
