@@ -5,19 +5,17 @@
 
 namespace tomarium::TOMARIUM_LEVEL {
 
-typedef std::int32_t Integers __attribute__((vector_size(64), aligned(64), may_alias));
-
 // Bits of the same width seen as another type.
-static inline Integers bits_of(Line a) { return (Integers)a; }
-static inline Line floats_of(Integers a) { return (Line)a; }
+static inline WholePart bits_of(Part a) { return (WholePart)a; }
+static inline Part floats_of(WholePart a) { return (Part)a; }
 
 // -ln t for positive normal t: t = 2^e m with m in [2/3, 4/3), x = m - 1 and ln m = x - x²/2 + x³ P(x). P is the
 // polynomial of degree 7 whose largest error beside ln m is least, 5e-9 (fitted by Lawson's weights). For every t from
 // 2^-19 to 2^4 the result lies within one unit in the last place of the true one.
-static inline Line minus_log(Line t) {
-    const Integers bits = bits_of(t), exponent = (bits - 0x3f2aaaab) & int(0xff800000); // 0x3f2aaaab is 2/3
-    const Line x = floats_of(bits - exponent) - 1.0f, e = __builtin_convertvector(exponent, Line); // 2^23 e
-    Line p = x * -0.12891601026058197f + 0.13984467089176178f;
+static inline Part minus_log(Part t) {
+    const WholePart bits = bits_of(t), exponent = (bits - 0x3f2aaaab) & int(0xff800000); // 0x3f2aaaab is 2/3
+    const Part x = floats_of(bits - exponent) - 1.0f, e = __builtin_convertvector(exponent, Part); // 2^23 e
+    Part p = x * -0.12891601026058197f + 0.13984467089176178f;
     p = p * x - 0.12184277921915054f;
     p = p * x + 0.14005862176418304f;
     p = p * x - 0.16680486500263214f;
@@ -32,57 +30,58 @@ static inline Line minus_log(Line t) {
 #endif
 }
 
-static inline Line load_counts(const float* p) { return load(p); }
-static inline Line load_counts(const std::uint16_t* p) {
-    typedef std::uint16_t Words __attribute__((vector_size(32), aligned(2), may_alias));
-    // By way of integers of a line's width, for which there is an instruction.
-    return __builtin_convertvector(__builtin_convertvector(*reinterpret_cast<const Words*>(p), Integers), Line);
+static inline Part load_counts(const float* p) { return load_part(p); }
+static inline Part load_counts(const std::uint16_t* p) {
+    typedef std::uint16_t Words __attribute__((vector_size(2 * PART), aligned(2), may_alias));
+    // By way of integers of a part's width, for which there is an instruction.
+    return __builtin_convertvector(__builtin_convertvector(*reinterpret_cast<const Words*>(p), WholePart), Part);
 }
 
 struct Tally {
-    Integers clipped{}, dead{}, not_finite{}; // counted downwards, for "true" is -1
+    WholePart clipped{}, dead{}, not_finite{}; // counted downwards, for "true" is -1
 };
 
 // The flat field of a projection between two reference groups.
-static inline Line between(Line before, Line after, float fraction) { return before + fraction * (after - before); }
+static inline Part between(Part before, Part after, float fraction) { return before + fraction * (after - before); }
 
 template <bool LOG>
-static inline Line normalise_line(const FlatField& f, Line counts, Line dark, Line bright, Tally& tally) {
+static inline Part normalise_part(const FlatField& f, Part counts, Part dark, Part bright, Tally& tally) {
     const float infinity = __builtin_inff();
-    const Line signal = counts - dark;
-    const Integers is_alive = (bright > 0.0f) & (bright < infinity);
-    const Line limit = f.lowest_counts / bright;
-    const Line faintest = limit > f.lowest_transmission ? limit : spread(f.lowest_transmission);
-    const Line t = signal / bright;
-    const Integers is_clipped = t < faintest;
-    const Line safe = is_clipped ? faintest : t;
-    const Integers is_finite = (t > -infinity) & (safe < infinity), is_good = is_alive & is_finite;
+    const Part signal = counts - dark;
+    const WholePart is_alive = (bright > 0.0f) & (bright < infinity);
+    const Part limit = f.lowest_counts / bright;
+    const Part faintest = limit > f.lowest_transmission ? limit : part(f.lowest_transmission);
+    const Part t = signal / bright;
+    const WholePart is_clipped = t < faintest;
+    const Part safe = is_clipped ? faintest : t;
+    const WholePart is_finite = (t > -infinity) & (safe < infinity), is_good = is_alive & is_finite;
     tally.clipped += is_good & is_clipped;
     tally.dead += ~is_alive;
     tally.not_finite += is_alive & ~is_finite;
-    const Line value = LOG ? minus_log(safe) : safe;
-    return is_good ? value : spread(__builtin_nanf(""));
+    const Part value = LOG ? minus_log(safe) : safe;
+    return is_good ? value : part(__builtin_nanf(""));
 }
 
-static inline Integers smaller_of(Integers a, Integers b) { return a < b ? a : b; }
-static inline Integers larger_of(Integers a, Integers b) { return a > b ? a : b; }
+static inline WholePart smaller_of(WholePart a, WholePart b) { return a < b ? a : b; }
+static inline WholePart larger_of(WholePart a, WholePart b) { return a > b ? a : b; }
 
-static inline bool all(Integers truths) {
-#if defined(__AVX512F__)
+static inline bool all(WholePart truths) {
+#if TOMARIUM_PART == 16
     return _mm512_movepi32_mask((__m512i)truths) == 0xffff;
-#elif defined(__AVX__)
-    const Part* parts = reinterpret_cast<const Part*>(&truths);
-    return (_mm256_movemask_ps((__m256)parts[0]) & _mm256_movemask_ps((__m256)parts[1])) == 0xff;
+#elif TOMARIUM_PART == 8
+    return _mm256_movemask_ps((__m256)truths) == 0xff;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps((__m128)truths) == 0xf;
 #else
     std::int32_t least = -1;
-    for (int k = 0; k < LANES; ++k) least &= truths[k];
+    for (int k = 0; k < PART; ++k) least &= truths[k];
     return least == -1;
 #endif
 }
 
-// Lines that are divided before a logarithm is taken of any: mostly all of their values are good and none is clipped,
+// Parts that are divided before a logarithm is taken of any: mostly all of their values are good and none is clipped,
 // so that nothing has to be counted or replaced. A value is the same either way.
-constexpr int LINES_AT_ONCE = 8;
+constexpr int PARTS_AT_ONCE = 8;
 constexpr std::ptrdiff_t AHEAD = 4096; // counts ahead of which memory is asked for
 
 // One projection of `f`, and the references that belong to it.
@@ -93,23 +92,23 @@ template <class Count, bool LOG> struct Projection {
     float* out;
     Tally tally;
 
-    template <bool MIXED> Line bright(std::ptrdiff_t i) const {
-        return MIXED ? between(load(before + i), load(after + i), fraction) : load(before + i);
+    template <bool MIXED> Part bright(std::ptrdiff_t i) const {
+        return MIXED ? between(load_part(before + i), load_part(after + i), fraction) : load_part(before + i);
     }
 
-    template <bool MIXED> void line(std::ptrdiff_t i) {
-        const Line value = normalise_line<LOG>(f, load_counts(counts + i), load(dark + i), bright<MIXED>(i), tally);
-        store_past(out + i, value, f.past);
+    template <bool MIXED> void one_part(std::ptrdiff_t i) {
+        const Part value = normalise_part<LOG>(f, load_counts(counts + i), load_part(dark + i), bright<MIXED>(i), tally);
+        store_part_past(out + i, value, f.past);
     }
 
-    template <bool MIXED> void lines(std::ptrdiff_t i) {
-        Line t[LINES_AT_ONCE];
+    template <bool MIXED> void parts(std::ptrdiff_t i) {
+        Part t[PARTS_AT_ONCE];
         // As integers positive floats have their order, negative ones are below them, and NaN lies at either end.
-        Integers least_signal = bits_of(spread(__builtin_inff())), least = least_signal, most{};
-        for (int k = 0; k < LINES_AT_ONCE; ++k) {
-            const std::ptrdiff_t at = i + k * LANES;
+        WholePart least_signal = bits_of(part(__builtin_inff())), least = least_signal, most{};
+        for (int k = 0; k < PARTS_AT_ONCE; ++k) {
+            const std::ptrdiff_t at = i + k * PART;
             __builtin_prefetch(counts + at + AHEAD);
-            const Line signal = load_counts(counts + at) - load(dark + at);
+            const Part signal = load_counts(counts + at) - load_part(dark + at);
             t[k] = signal / bright<MIXED>(at);
             least_signal = smaller_of(least_signal, bits_of(signal));
             least = smaller_of(least, bits_of(t[k]));
@@ -117,33 +116,33 @@ template <class Count, bool LOG> struct Projection {
         }
         // A signal that is not below the least one has a quotient that is not below the least one's. Where both are
         // positive and finite, so is the flat field.
-        const Integers plain = (least_signal >= bits_of(spread(f.lowest_counts))) &
-                               (least >= bits_of(spread(f.lowest_transmission))) &
-                               (most < bits_of(spread(__builtin_inff())));
+        const WholePart plain = (least_signal >= bits_of(part(f.lowest_counts))) &
+                               (least >= bits_of(part(f.lowest_transmission))) &
+                               (most < bits_of(part(__builtin_inff())));
         if (all(plain))
-            for (int k = 0; k < LINES_AT_ONCE; ++k)
-                store_past(out + i + k * LANES, LOG ? minus_log(t[k]) : t[k], f.past);
+            for (int k = 0; k < PARTS_AT_ONCE; ++k)
+                store_part_past(out + i + k * PART, LOG ? minus_log(t[k]) : t[k], f.past);
         else
-            for (int k = 0; k < LINES_AT_ONCE; ++k) line<MIXED>(i + k * LANES);
+            for (int k = 0; k < PARTS_AT_ONCE; ++k) one_part<MIXED>(i + k * PART);
     }
 
-    template <bool MIXED> void whole_lines(std::ptrdiff_t& i) {
-        for (; i + LINES_AT_ONCE * LANES <= f.pixels; i += LINES_AT_ONCE * LANES) lines<MIXED>(i);
-        for (; i + LANES <= f.pixels; i += LANES) line<MIXED>(i);
+    template <bool MIXED> void whole_parts(std::ptrdiff_t& i) {
+        for (; i + PARTS_AT_ONCE * PART <= f.pixels; i += PARTS_AT_ONCE * PART) parts<MIXED>(i);
+        for (; i + PART <= f.pixels; i += PART) one_part<MIXED>(i);
     }
 
-    // Fewer than a line, with lanes that are sure to be good and count as nothing.
+    // Fewer than a part, with lanes that are sure to be good and count as nothing.
     void few(std::ptrdiff_t i, std::size_t n) {
-        Count some[LANES];
-        Line darks{}, b = spread(1.0f), a = spread(1.0f);
-        for (int k = 0; k < LANES; ++k) some[k] = 1;
+        Count some[PART];
+        Part darks{}, b = part(1.0f), a = part(1.0f);
+        for (int k = 0; k < PART; ++k) some[k] = 1;
         __builtin_memcpy(some, counts + i, n * sizeof(Count));
         __builtin_memcpy(&darks, dark + i, n * sizeof(float));
         __builtin_memcpy(&b, before + i, n * sizeof(float));
         __builtin_memcpy(&a, after + i, n * sizeof(float));
         Tally found;
-        const Line flat = fraction > 0 ? between(b, a, fraction) : b;
-        const Line value = normalise_line<LOG>(f, load_counts(some), darks, flat, found);
+        const Part flat = fraction > 0 ? between(b, a, fraction) : b;
+        const Part value = normalise_part<LOG>(f, load_counts(some), darks, flat, found);
         __builtin_memcpy(out + i, &value, n * sizeof(float));
         for (int k = 0; k < int(n); ++k) {
             tally.clipped[k] += found.clipped[k];
@@ -159,13 +158,13 @@ static void normalise_frame(const FlatField& f, std::ptrdiff_t angle) {
     Projection<Count, LOG> p{f, static_cast<const Count*>(f.counts) + angle * f.pixels, f.dark, before,
                              fraction > 0 ? before + f.pixels : before, fraction, f.out + angle * f.pixels, {}};
     std::ptrdiff_t i = 0;
-    const std::ptrdiff_t beyond = std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(p.out) % 64 / sizeof(float));
-    if (f.past && beyond) p.few(0, std::size_t(i = smaller(LANES - beyond, f.pixels)));
-    fraction > 0 ? p.template whole_lines<true>(i) : p.template whole_lines<false>(i);
+    const std::ptrdiff_t beyond = std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(p.out) % sizeof(Part) / sizeof(float));
+    if (f.past && beyond) p.few(0, std::size_t(i = smaller(PART - beyond, f.pixels)));
+    fraction > 0 ? p.template whole_parts<true>(i) : p.template whole_parts<false>(i);
     if (i < f.pixels) p.few(i, std::size_t(f.pixels - i));
     finish_stores();
     std::int64_t clipped = 0, dead = 0, not_finite = 0;
-    for (int k = 0; k < LANES; ++k) {
+    for (int k = 0; k < PART; ++k) {
         clipped -= p.tally.clipped[k];
         dead -= p.tally.dead[k];
         not_finite -= p.tally.not_finite[k];

@@ -27,10 +27,10 @@ constexpr int VIEWS_AHEAD = 2; // projections whose samples are fetched ahead
 constexpr int GATHER = 4;  // image rows transformed together
 constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
 constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
-#ifdef __AVX512F__
+#ifdef __AVX__
 constexpr bool PAIRED = true; // whether samples are spread by twos
 #else
-constexpr bool PAIRED = false; // sixteen registers do not hold the weights of two
+constexpr bool PAIRED = false; // a part of four numbers is no more work than its weights
 #endif
 constexpr double TWO_PI = 6.28318530717958647692;
 
@@ -56,7 +56,9 @@ static inline void put_part(Line* to, int p, Part value) { reinterpret_cast<Part
 static inline void put_part(Pair* to, int, Part value) { __builtin_memcpy(to, &value, sizeof(Pair)); }
 static inline void put_past(Line* to, const Line* value, bool past) { store_past(reinterpret_cast<float*>(to), *value, past); }
 static inline void put_past(Pair* to, const Line* value, bool) { __builtin_memcpy(to, value, sizeof(Pair)); }
-static inline void take(Line* to, const Line* from) { *to = *from; }
+static inline void take(Line* to, const Line* from) {
+    for (int p = 0; p < PARTS; ++p) put_part(to, p, part_of(from, p));
+}
 static inline void take(Line* to, const Pair* from) {
     *to = Line{};
     __builtin_memcpy(to, from, sizeof(Pair));
@@ -73,24 +75,31 @@ static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
 
 // Puts rows first_row ... of one projection side by side; returns a line of zeros, or NaN where an input was.
 static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int columns, Line* to) {
-    Line check[2] = {};
+    constexpr int SUMS = 4; // side by side, for each waits for its last
+    Part check[SUMS * PARTS] = {};
     for (int u = 0; u < columns; u += LANES) {
-        Line block[LANES] = {};
+        Line block[LANES];
         const int width = smaller(LANES, columns - u);
-        for (int z = 0; z < rows; ++z) {
+        for (int z = 0; z < LANES; ++z) {
             const float* from = first + z * row_stride + u;
+            for (int p = 0; p < PARTS; ++p) put_part(block + z, p, Part{});
+            if (z >= rows) continue;
             if (width == LANES)
-                block[z] = load(from);
+                for (int p = 0; p < PARTS; ++p) put_part(block + z, p, load_part(from + p * PART));
             else
                 __builtin_memcpy(&block[z], from, sizeof(float) * width);
         }
         transpose(block);
-        for (int j = 0; j < width; ++j) {
-            to[u + j] = block[j];
-            check[j % 2] += block[j] * 0.0f;
-        }
+        for (int j = 0; j < width; ++j)
+            for (int p = 0; p < PARTS; ++p) {
+                const Part value = part_of(block + j, p);
+                put_part(to + u + j, p, value);
+                check[j % SUMS * PARTS + p] += value * 0.0f;
+            }
     }
-    return check[0] + check[1];
+    Line sum{};
+    for (int k = 0; k < SUMS * PARTS; ++k) reinterpret_cast<Part*>(&sum)[k % PARTS] += check[k];
+    return sum;
 }
 
 // The transform of what the filter's period lacks: far blocks of a projection, whose kernel is smooth, times a matrix.
@@ -245,11 +254,27 @@ static inline float beyond_middle(std::int64_t place) {
     return float(std::int32_t(std::uint32_t(place) ^ 0x80000000u)) * -4.656612873077393e-10f; // 2^-31
 }
 
-// The weights of a sample along x and along y.
-typedef float Weights __attribute__((vector_size(8 * TAP_SLOTS), aligned(8 * TAP_SLOTS), may_alias));
+// The weights of a sample along x and along y, as wide as a register: a compiler writes a vector of two to memory.
+#if defined(__AVX512F__)
+constexpr int WEIGHTS = 2 * TAP_SLOTS;
+#elif defined(__AVX__)
+constexpr int WEIGHTS = TAP_SLOTS;
+#else
+constexpr int WEIGHTS = TAP_SLOTS / 2;
+#endif
+typedef float Weights __attribute__((vector_size(4 * WEIGHTS), aligned(4 * WEIGHTS), may_alias));
+
+// A place along x and one along y beside each of their weights; of part i.
+static inline Weights place_of(float x, float y, int i) {
+#ifdef __AVX512F__
+    return Weights{x, x, x, x, x, x, x, x, y, y, y, y, y, y, y, y};
+#else
+    return Weights{} + (i * WEIGHTS < TAP_SLOTS ? x : y);
+#endif
+}
 
 struct Spreader {
-    Weights coefficient[16];
+    alignas(8 * TAP_SLOTS) float coefficient[16][2 * TAP_SLOTS];
     int degree;
 };
 
@@ -259,24 +284,27 @@ template <int DX, int DY, class Kept>
 [[gnu::noinline]] static void spread_pair(const Kept* sample, const float (*weight)[2 * TAP_SLOTS], Part* cell,
                                           std::ptrdiff_t stride) {
     constexpr int x = DX < 0 ? -DX : 0, y = DY < 0 ? -DY : 0, next_x = x + DX, next_y = y + DY; // of either's first cell
-    const Part value = part_of(sample, 0), other = part_of(sample + 1, 0);
     const float *down = weight[0] + TAP_SLOTS, *next_down = weight[1] + TAP_SLOTS;
-    Part across[TAPS], next_across[TAPS];
-    for (int i = 0; i < TAPS; ++i) {
-        across[i] = value * weight[0][i];
-        next_across[i] = other * weight[1][i];
-    }
-    cell -= y * stride + x;
+    cell -= PARTS * (y * stride + x);
+    for (int p = 0; p < PARTS; ++p, ++cell) {
+        const Part value = part_of(sample, p), other = part_of(sample + 1, p);
+        Part across[TAPS], next_across[TAPS];
+        for (int i = 0; i < TAPS; ++i) {
+            across[i] = value * weight[0][i];
+            next_across[i] = other * weight[1][i];
+        }
+        Part* row = cell;
 #pragma GCC unroll 8
-    for (int j = 0; j < TAPS + y + next_y; ++j) {
-        const bool first = j >= y && j < y + TAPS, second = j >= next_y && j < next_y + TAPS;
-        const Part factor = part(first ? down[j - y] : 0.0f), next_factor = part(second ? next_down[j - next_y] : 0.0f);
+        for (int j = 0; j < TAPS + y + next_y; ++j, row += PARTS * stride) {
+            const bool first = j >= y && j < y + TAPS, second = j >= next_y && j < next_y + TAPS;
+            const Part factor = part(first ? down[j - y] : 0.0f), next_factor = part(second ? next_down[j - next_y] : 0.0f);
 #pragma GCC unroll 8
-        for (int i = 0; i < TAPS + x + next_x; ++i) {
-            Part sum = cell[j * stride + i];
-            if (first && i >= x && i < x + TAPS) sum += across[i - x] * factor;
-            if (second && i >= next_x && i < next_x + TAPS) sum += next_across[i - next_x] * next_factor;
-            cell[j * stride + i] = sum;
+            for (int i = 0; i < TAPS + x + next_x; ++i) {
+                Part sum = row[PARTS * i];
+                if (first && i >= x && i < x + TAPS) sum += across[i - x] * factor;
+                if (second && i >= next_x && i < next_x + TAPS) sum += next_across[i - next_x] * next_factor;
+                row[PARTS * i] = sum;
+            }
         }
     }
 }
@@ -298,19 +326,29 @@ static inline void spread_run(const Spreader& s, const Kept* sample, int count, 
                               std::ptrdiff_t next) {
     alignas(64) float weight[RUN][2 * TAP_SLOTS], zx[RUN], zy[RUN];
     int cell_x[RUN], cell_y[RUN];
-    for (int n = 0; n < count; ++n) {
+    // Some at a time, for each polynomial by itself waits for its last product.
+    constexpr int SOME = 4, HALVES = 2 * TAP_SLOTS / WEIGHTS;
+    static_assert(RUN % SOME == 0);
+    for (int n = 0; n < (count + SOME - 1) / SOME * SOME; ++n) {
         const std::int64_t place_x = x + n * dx, place_y = y + n * dy;
         cell_x[n] = int(place_x >> CELL_BITS) + 1;
         cell_y[n] = int(place_y >> CELL_BITS) + 1;
         zx[n] = beyond_middle(place_x);
         zy[n] = beyond_middle(place_y);
     }
-    for (int n = 0; n < count; ++n) {
-        const float a = zx[n], b = zy[n];
-        const Weights z = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
-        Weights p = s.coefficient[0];
-        for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
-        *reinterpret_cast<Weights*>(weight[n]) = p;
+    for (int n = 0; n < count; n += SOME) {
+        const Weights* factor = reinterpret_cast<const Weights*>(s.coefficient[0]);
+        Weights z[SOME][HALVES], p[SOME][HALVES];
+        for (int k = 0; k < SOME; ++k)
+            for (int i = 0; i < HALVES; ++i) {
+                z[k][i] = place_of(zx[n + k], zy[n + k], i);
+                p[k][i] = factor[i];
+            }
+        for (int d = 1; d <= s.degree; ++d)
+            for (int k = 0; k < SOME; ++k)
+                for (int i = 0; i < HALVES; ++i) p[k][i] = p[k][i] * z[k][i] + factor[d * HALVES + i];
+        for (int k = 0; k < SOME; ++k)
+            for (int i = 0; i < HALVES; ++i) reinterpret_cast<Weights*>(weight[n + k])[i] = p[k][i];
     }
     int n = 0;
     for (; PAIRED && close && n + 1 < count; n += 2) {
@@ -437,15 +475,22 @@ template <class Kept> static void write_rows(const Gridding& g, int first_row, i
         disc_columns(g, y0 + j, first, last);
         for (int i = g.x0; i < g.x1; i += LANES, to += LANES) {
             const int width = smaller(LANES, g.x1 - i), m = i - g.size / 2;
-            Line block[LANES] = {}, factor{};
-            if (first < i + width && i < last) {
+            Line block[LANES], factor{};
+            const bool inside = first < i + width && i < last;
+            if (inside) {
                 for (int c = larger(0, first - i); c < smaller(width, last - i); ++c)
                     factor[c] = g.correction[i + c] * g.correction[y0 + j];
-                for (int c = 0; c < width; ++c) block[c] = image[m + c < 0 ? m + c + grid : m + c];
+                for (int c = 0; c < LANES; ++c) {
+                    const int k = m + smaller(c, width - 1);
+                    take(block + c, image + (k < 0 ? k + grid : k));
+                }
                 transpose(block);
             }
+            const Part* factors = reinterpret_cast<const Part*>(&factor);
             for (int z = 0; z < rows; ++z) {
-                const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
+                Line value;
+                for (int p = 0; p < PARTS; ++p) // no -0 outside the disc
+                    put_part(&value, p, inside ? part_of(block + z, p) * factors[p] + 0.0f : Part{});
                 if (width == LANES)
                     store_past(to + z * slice_stride, value, past);
                 else

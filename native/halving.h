@@ -20,6 +20,19 @@ template <class Number> static void halve_numbers(const Halving& h, std::ptrdiff
     }
 }
 
+// Every second number of two parts, from the first or the second on.
+template <int FIRST> static inline Part every_second(Part a, Part b) {
+#if TOMARIUM_PART == 16
+    return __builtin_shufflevector(a, b, FIRST, FIRST + 2, FIRST + 4, FIRST + 6, FIRST + 8, FIRST + 10, FIRST + 12, FIRST + 14,
+                                   FIRST + 16, FIRST + 18, FIRST + 20, FIRST + 22, FIRST + 24, FIRST + 26, FIRST + 28,
+                                   FIRST + 30);
+#elif TOMARIUM_PART == 8
+    return __builtin_shufflevector(a, b, FIRST, FIRST + 2, FIRST + 4, FIRST + 6, FIRST + 8, FIRST + 10, FIRST + 12, FIRST + 14);
+#else
+    return __builtin_shufflevector(a, b, FIRST, FIRST + 2, FIRST + 4, FIRST + 6);
+#endif
+}
+
 // One plane of `out` from two planes of `block`. The order of the sums is that of the NumPy form, plane by plane, then
 // row by row, then column by column, so that both give the same bits.
 static void halve_floats(const Halving& h, std::ptrdiff_t z) {
@@ -28,17 +41,13 @@ static void halve_floats(const Halving& h, std::ptrdiff_t z) {
         const float *a = static_cast<const float*>(h.block) + 2 * z * plane + 2 * y * wide, *b = a + plane;
         float* out = static_cast<float*>(h.out) + (z * h.rows + y) * h.columns;
         std::ptrdiff_t x = 0;
-        for (; x + LANES <= h.columns; x += LANES) {
-            Line sums[2];
+        for (; x + PART <= h.columns; x += PART) {
+            Part sums[2];
             for (int k = 0; k < 2; ++k) {
-                const std::ptrdiff_t at = 2 * x + k * LANES;
-                sums[k] = (load(a + at) + load(b + at)) + (load(a + wide + at) + load(b + wide + at));
+                const std::ptrdiff_t at = 2 * x + k * PART;
+                sums[k] = (load_part(a + at) + load_part(b + at)) + (load_part(a + wide + at) + load_part(b + wide + at));
             }
-            const Line even = __builtin_shufflevector(sums[0], sums[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26,
-                                                      28, 30);
-            const Line odd = __builtin_shufflevector(sums[0], sums[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27,
-                                                     29, 31);
-            store(out + x, (even + odd) * 0.125f);
+            store_part(out + x, (every_second<0>(sums[0], sums[1]) + every_second<1>(sums[0], sums[1])) * 0.125f);
         }
         for (; x < h.columns; ++x) {
             float sums[2];

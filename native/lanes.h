@@ -34,6 +34,10 @@ constexpr int PART = TOMARIUM_PART;
 constexpr int PARTS = LANES / PART;
 typedef float Part __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 typedef float LoosePart __attribute__((vector_size(4 * PART), aligned(4), may_alias));
+typedef std::int32_t WholePart __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
+
+static inline Part load_part(const void* from) { return *static_cast<const LoosePart*>(from); }
+static inline void store_part(void* to, Part value) { *static_cast<LoosePart*>(to) = value; }
 
 // exchange: re <-> im. alternate: (-s, s, -s, s, ...), so that exchange(a) * alternate(s) is i s a.
 #if TOMARIUM_PART == 16
@@ -83,6 +87,19 @@ static inline void store_past(float* to, Line value, bool past) {
     }
 #endif
     store(to, value);
+}
+
+// The same for a part, to a place of its own alignment.
+static inline void store_part_past(float* to, Part value, bool past) {
+#if TOMARIUM_PART == 16
+    store_past(to, value, past);
+#else
+#if TOMARIUM_PART == 8
+    if (past) return _mm256_stream_ps(to, (__m256)value);
+#endif
+    (void)past;
+    store_part(to, value);
+#endif
 }
 
 static inline void finish_stores() {

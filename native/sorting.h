@@ -96,7 +96,6 @@ template <class Angle> static Room<Angle> room_of(const Sorting& s, Line* scratc
     return r;
 }
 
-static inline LoosePart load_part(const void* from) { return *static_cast<const LoosePart*>(from); }
 static inline void copy_line(void* to, const void* from) {
     for (int p = 0; p < PARTS; ++p) static_cast<LoosePart*>(to)[p] = static_cast<const LoosePart*>(from)[p];
 }

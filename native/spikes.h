@@ -18,9 +18,9 @@ constexpr double SKIRT = 4;      // deviations above which a pixel beside a spik
 static inline float brightest_if_none(float v) { // what is not finite counts as brighter than all
     return __builtin_fabsf(v) <= 3.40282347e38f ? v : __builtin_inff();
 }
-static inline Line brightest_if_none(Line v) {
+static inline Part brightest_if_none(Part v) {
     const float largest = 3.40282347e38f;
-    return (v >= -largest) & (v <= largest) ? v : spread(__builtin_inff());
+    return (v >= -largest) & (v <= largest) ? v : part(__builtin_inff());
 }
 
 template <class T> static inline void order(T& a, T& b) {
@@ -209,8 +209,8 @@ template <class Count> static void widen(const Frame<Count>& frame, int y, float
     const Count* from = frame.pixels + first;
     const float *dark = s.dark + first, *relative = s.relative + first;
     int c = 0;
-    for (; c + LANES <= s.columns; c += LANES)
-        store(to + c, brightest_if_none((load_counts(from + c) - load(dark + c)) * load(relative + c)));
+    for (; c + PART <= s.columns; c += PART)
+        store_part(to + c, brightest_if_none((load_counts(from + c) - load_part(dark + c)) * load_part(relative + c)));
     for (; c < s.columns; ++c) to[c] = frame.value(y, c);
     to[-1] = to[0];
     to[s.columns] = to[s.columns - 1];
@@ -244,25 +244,23 @@ template <class Count> static std::int64_t mend_frame(const Spikes& s, std::ptrd
         row[1] = row[2];
         row[2] = oldest;
         widen(frame, smaller(y + 1, s.rows - 1), row[2]);
-        for (int c = -LANES; c < s.columns + LANES; c += LANES) { // from a line before the first pixel on
-            Line a = load(row[0] + c), b = load(row[1] + c), d = load(row[2] + c);
+        for (int c = -LANES; c < s.columns + LANES; c += PART) { // from a line before the first pixel on
+            Part a = load_part(row[0] + c), b = load_part(row[1] + c), d = load_part(row[2] + c);
             order(a, b);
             order(b, d);
             order(a, b);
-            store(sorted[0] + c, a);
-            store(sorted[1] + c, b);
-            store(sorted[2] + c, d);
+            store_part(sorted[0] + c, a);
+            store_part(sorted[1] + c, b);
+            store_part(sorted[2] + c, d);
         }
-        for (int c = 0; c < s.columns; c += LANES) {
+        for (int c = 0; c < s.columns; c += PART) {
             const float *low = sorted[0] + c, *middle = sorted[1] + c, *high = sorted[2] + c;
-            const Line m = middle_of(larger(larger(load(low - 1), load(low)), load(low + 1)),
-                                     middle_of(load(middle - 1), load(middle), load(middle + 1)),
-                                     smaller(smaller(load(high - 1), load(high)), load(high + 1)));
-            const Integers far = load(row[1] + c) - m > s.least;
-            int any = 0;
-            for (int j = 0; j < LANES; ++j) any |= far[j];
-            if (any == 0) continue;
-            for (int j = 0; j < smaller(LANES, s.columns - c); ++j)
+            const Part m = middle_of(larger(larger(load_part(low - 1), load_part(low)), load_part(low + 1)),
+                                     middle_of(load_part(middle - 1), load_part(middle), load_part(middle + 1)),
+                                     smaller(smaller(load_part(high - 1), load_part(high)), load_part(high + 1)));
+            const WholePart far = load_part(row[1] + c) - m > s.least;
+            if (all(~far)) continue;
+            for (int j = 0; j < smaller(PART, s.columns - c); ++j)
                 if (far[j] && frame.stands_out(y, c + j, m[j], s.threshold) && frame.is_new(y, c + j)) {
                     const auto parts = frame.parts(y, c + j, m[j]);
                     if (parts.count) count += frame.mend(parts, out);

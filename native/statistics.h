@@ -10,7 +10,6 @@ constexpr int HALF = PART / 2, HALVES = LANES / HALF;
 typedef double HalfDoubles __attribute__((vector_size(8 * HALF), aligned(8 * HALF), may_alias));
 typedef float HalfFloats __attribute__((vector_size(4 * HALF), aligned(4 * HALF), may_alias));
 typedef std::int32_t Whole __attribute__((vector_size(64), aligned(64), may_alias));
-typedef std::int32_t WholePart __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 
 // Values of a line, of whatever type they are.
 static inline Line load_line(const float* p) { return load(p); }

@@ -79,6 +79,18 @@ def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
         made.demand_fit()
 
 
+def test_a_probe_that_needs_more_memory_than_the_sections_is_named_with_what_makes_it_needless() -> None:
+    scan = big_scan((900, 512, 512)).with_geometry(axis_column=None)
+    needed = plan(default_protocol(), scan, Resources(10**12, 10**12, 2, 2)).probes[0].peak_bytes
+    made = plan(default_protocol(), scan, Resources(needed - 1, 10**12, 1, 1))
+    assert max(section.peak_bytes for section in made.sections) < needed
+    (told,) = made.refusals
+    assert "find_axis, which looks at the scan before the run, needs" in told
+    assert "name the axis with --axis" in told
+    assert "slab" not in told
+    assert "folder" not in told
+
+
 def test_frames_packed_one_by_one_are_spooled_once() -> None:
     made = plan(default_protocol(), big_scan(chunked=True), Resources(3 * 10**9, 10**12, 2, 2))
     assert [stage.name for stage in made.stages] == ["spool", "reconstruct"]

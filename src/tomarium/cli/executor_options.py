@@ -111,6 +111,9 @@ def show_plan(plan: Plan, place: Path, executor: str) -> None:
     executor : str
         How slabs are shared out.
     """
+    for probe in plan.probes:
+        memory = units.show(probe.peak_bytes, "B", 3)
+        click.echo(f"first {probe.items[0].step.name}; {memory} of memory, {clock(probe)}", err=True)
     for section, title in zip(plan.sections, plan.titles, strict=True):
         steps = " → ".join(item.step.name for item in section.items) or "copy"
         click.echo(

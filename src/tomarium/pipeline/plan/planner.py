@@ -338,13 +338,13 @@ def _stands_before(item: Resolved, probe: Resolved, resolution: Resolution) -> b
     return resolution.items.index(item) < resolution.items.index(probe)
 
 
-def _too_large_for_memory(plan: Plan, scan: Scan) -> str:
+def _too_large_for_memory(plan: Plan, scan: Scan, peak_bytes: int) -> str:
     """Say what a run whose result stays in memory needs, and how it is made otherwise."""
     result = plan.resolution.layout.with_rows(plan.rows.stop - plan.rows.start).bytes
     kind = "volume" if plan.output == "volume" else "stack of projections"
     size = " × ".join(map(str, plan.shape))
     return (
-        f"{scan.path}: the {kind} of {size} takes {units.show(result, 'B')}, and {units.show(plan.peak_bytes, 'B')} "
+        f"{scan.path}: the {kind} of {size} takes {units.show(result, 'B')}, and {units.show(peak_bytes, 'B')} "
         f"with the work on it, but {units.show(plan.resources.memory_bytes, 'B')} of memory may be used; write it to a "
         f"folder (output=), make fewer rows (rows=), bin the scan (a step bin), or allow more (memory=)"
     )
@@ -364,13 +364,14 @@ def _judge(plan: Plan, scan: Scan, candidates: Sequence[tuple[Section, ...]]) ->
     """Add what the user must know, and why it cannot fit."""
     refusals = []
     limit = plan.resources.memory_bytes
-    worst = max(plan.stages, key=lambda section: section.peak_bytes)
-    if plan.peak_bytes > limit and plan.resources.disk_bytes is None:
-        refusals.append(_too_large_for_memory(plan, scan))
-    elif plan.peak_bytes > limit:
+    worst = max(plan.sections, key=lambda section: section.peak_bytes)
+    refusals += [_probe_too_large(probe, scan, limit) for probe in plan.probes if probe.peak_bytes > limit]
+    if worst.peak_bytes > limit and plan.resources.disk_bytes is None:
+        refusals.append(_too_large_for_memory(plan, scan, worst.peak_bytes))
+    elif worst.peak_bytes > limit:
         size = f"{size_of(worst.cuts)} {'rows' if worst.direction == 'row' else 'frames'}"
         refusals.append(
-            f"{scan.path}: one slab of {size} needs {units.show(plan.peak_bytes, 'B')} of memory, but "
+            f"{scan.path}: one slab of {size} needs {units.show(worst.peak_bytes, 'B')} of memory, but "
             f"{units.show(limit, 'B')} may be used; give more with --memory"
             f"{_other_folder(candidates, plan.resources)}, or bin the scan with --bin 2"
         )
@@ -388,6 +389,20 @@ def _judge(plan: Plan, scan: Scan, candidates: Sequence[tuple[Section, ...]]) ->
         if section.too_large_for is not None
     )
     return replace(plan, refusals=tuple(refusals), warnings=(*of_scan(plan.resolution.scan), *missed))
+
+
+def _probe_too_large(section: Section, scan: Scan, limit: int) -> str:
+    """Say what a look at the scan before the run needs, and how a run does without it."""
+    item = section.items[0]
+    assert isinstance(item.step, Probe)
+    known = (
+        "name the axis with --axis" if item.step.fields == ("axis_column",) else f"leave {item.step.name} out"
+    )
+    return (
+        f"{scan.path}: {item.step.name}, which looks at the scan before the run, needs "
+        f"{units.show(section.peak_bytes, 'B')} of memory, but {units.show(limit, 'B')} may be used; give more with "
+        f"--memory, {known}, or bin the scan with --bin 2"
+    )
 
 
 def _too_large_for_device(section: Section, scan: Scan) -> str:
