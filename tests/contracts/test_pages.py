@@ -112,6 +112,7 @@ EXAMPLES = {
     "log_entry": ["/logbook/1"],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],
     "manage": ["/records/full/manage", "/records/bare/manage?said=Saved."],
+    "remove": ["/records/bare/remove"],
     "download": ["/records/full/download", "/records/bare/download"],
     "folder": ["/records/full/folders/volume.ome.zarr", "/records/full/folders/volume.ome.zarr/0/c"],
 }

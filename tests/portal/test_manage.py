@@ -214,3 +214,40 @@ def test_a_form_of_another_site_does_nothing(client: TestClient) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     assert client.post("/records/tooth/edit", data=READY, headers=headers).status_code == 403
     assert client.get("/records/tooth.json").json()["title"] == "Tooth"
+
+
+def test_a_draft_is_removed_by_its_owner_after_the_page_told_what_goes(
+    catalogue: Catalogue, client: TestClient, tmp_path: Path
+) -> None:
+    assert 'href="/records/tooth/remove"' in client.get("/records/tooth/manage").text
+    with catalogue.writing() as connection:
+        tokens = {}
+        people = (("root", "administrator"), ("ada", "member"), ("eve", "member"), ("cora", "curator"))
+        for name, role in people:
+            make_account(connection, LOCAL_OWNER, name, role)
+            tokens[name] = make_token(connection, LOCAL_OWNER, name, "test", ("read", "write"), 1)
+    door, json = "/records/tooth/remove", {"Accept": "application/json"}
+
+    def headers(name: str) -> dict[str, str]:
+        return {**json, "Authorization": f"Bearer {tokens[name]}"}
+
+    assert client.get(door, headers=json).status_code in (401, 404)
+    assert client.get(door, headers=headers("eve")).status_code == 404
+    assert client.post(door, json={"confirm": "yes"}, headers=headers("eve")).status_code == 404
+    told = client.get(door, headers=headers("ada")).json()
+    assert (told["id"], told["deletes"], told["owner"]) == ("tooth", True, "ada")
+    assert told["files"] > 1
+    assert client.post(door, json={}, headers=headers("ada")).status_code == 422
+    assert (tmp_path / "records" / "tooth").is_dir()
+    answer = client.post(door, json={"confirm": "yes"}, headers=headers("ada"))
+    assert (answer.status_code, answer.json()["deleted"]) == (200, True)
+    assert list((tmp_path / "records").iterdir()) == []
+    assert client.post(door, json={"confirm": "yes"}, headers=headers("cora")).status_code == 404
+
+
+def test_what_was_published_has_no_page_to_remove_it(client: TestClient) -> None:
+    client.post("/records/tooth/edit", data=READY)
+    client.post("/records/tooth/publish", data={"embargo": "0"})
+    assert "/records/tooth/remove" not in client.get("/records/tooth/manage").text
+    assert client.get("/records/tooth/remove").status_code == 422
+    assert client.post("/records/tooth/remove", data={"confirm": "yes"}).status_code == 422

@@ -164,7 +164,7 @@ def tell_linked(catalogue: Catalogue, reader: Reader, id: str) -> None:
     with catalogue.reading() as connection:
         links = [
             link
-            for link in links_around(connection, reader, _frames_of(connection, id))
+            for link in links_around(connection, reader, frames_of(connection, id))
             if any(_is_of(end, id) for end in (link.from_frame, link.to_frame))
         ]
     other_ends = {end for link in links for end in (link.from_frame, link.to_frame) if not _is_of(end, id)}
@@ -177,7 +177,8 @@ def _is_of(frame: str, record: str) -> bool:
     return read_frame(frame)[:2] == ("records", record)
 
 
-def _frames_of(connection: Connection, id: str) -> list[str]:
+def frames_of(connection: Connection, id: str) -> list[str]:
+    """List the frames of a record and of its images that links name, and the record's own."""
     main, of = f"records/{id}", frame_links.c
     frames = {main}
     for end in (of.from_frame, of.to_frame):

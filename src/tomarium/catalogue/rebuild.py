@@ -35,6 +35,7 @@ from tomarium.catalogue.index_rows import (
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.known_records import known_records
 from tomarium.catalogue.record_folder import read_record, refuse_links
+from tomarium.catalogue.remove_draft import id_of_rest
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import LIVE, SHADOW, rebuild_changes, rebuilds
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, TomariumError
@@ -331,7 +332,8 @@ def _find(root: Path, problems: list[str]) -> Iterator[Path]:
     for folder, inner, files in os.walk(root, onerror=lambda problem: problems.append(str(problem))):
         if FILENAME in files:
             inner.clear()
-            yield Path(folder)
+            if not id_of_rest(Path(folder)):  # a draft whose removal was stopped is no record
+                yield Path(folder)
         inner[:] = sorted(name for name in inner if not name.endswith(".zarr"))
 
 

@@ -71,6 +71,29 @@ def owner_who_files(root: Path, id: str) -> Reader | None:
     return None
 
 
+def batches_filed_as(root: Path, id: str) -> list[Path]:
+    """List the folders of batches whose files became the folder of a record, and that were not forgotten since.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all uploads.
+    id : str
+        Identifier of the record.
+
+    Returns
+    -------
+    list of Path
+        In the order of their names.
+    """
+    found = []
+    for home in sorted(root.iterdir()) if root.is_dir() else ():
+        with suppress(OSError, ValueError):
+            if read_batch(home).get(FILING) == id:
+                found.append(home)
+    return found
+
+
 def forget_moved(home: Path, incoming: Path, data: str) -> None:
     """Forget uploads whose bytes lie in their place already: a program was stopped before it did.
 

@@ -78,7 +78,8 @@ def _of_lives(context: CheckContext) -> Iterator[tuple[str, Fault]]:
                     row.record,
                     f"is {row.state}, belongs to {row.owner}, and no row of the index tells where it lies",
                     "a record in the index",
-                    "file its folder with: tomarium ingest FOLDER; without it, take it from where copies are kept",
+                    "file its folder with: tomarium ingest FOLDER; without it, take it from where copies are kept"
+                    + (f", or: tomarium remove {row.record}" if row.state in ("draft", "review") else ""),
                 )
                 yield "record-without-rows", Fault(finding)
         if len(rows) < AT_ONCE:

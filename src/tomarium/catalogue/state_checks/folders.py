@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tomarium.catalogue.index_rows import lies_in
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.remove_draft import finish_removal, id_of_rest
 from tomarium.catalogue.state_checks.records import draft_left, folder_known
 from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, CheckContext, Fault, StateCheck
 from tomarium.catalogue.store import ObjectPath, place_at
@@ -58,6 +59,15 @@ def _hidden(context: CheckContext, entry: Path) -> Iterator[tuple[str, Fault]]:
         return
     if DRAFT.fullmatch(entry.name) and entry.is_file():
         yield "draft-left", draft_left(entry, str(entry.parent))
+    elif id := id_of_rest(entry):
+        description = f"{entry.name}: files of the draft {id}, whose removal was stopped"
+        finding = warning(
+            str(entry.parent),
+            description,
+            "no such folder",
+            f"tomarium fsck --repair, or: tomarium remove {id}",
+        )
+        yield "removal-left", Fault(finding, lambda: finish_removal(context.catalogue, entry))
     elif entry.name.endswith(".repair"):
 
         def remove() -> str:

@@ -47,12 +47,17 @@ def _of_record(context: CheckContext, row: Row[Any]) -> Iterator[tuple[str, Faul
     folder = place_at(row.address) / row.path
     if not (folder / FILENAME).is_file():
         reason = "has no crate" if folder.is_dir() else "is not there"
+        is_draft = row.state in ("draft", "review")
         finding = error(
             row.id,
             f"its folder {folder} {reason}",
             "the folder of a record",
-            "copy it back from where its copies are kept; where it was removed on purpose, make the index anew with: "
-            "tomarium index rebuild DIR",
+            "copy it back from where its copies are kept; where it was removed on purpose: "
+            + (
+                f"tomarium remove {row.id}"
+                if is_draft
+                else "make the index anew with: tomarium index rebuild DIR"
+            ),
         )
         yield "folder-missing", Fault(finding)
         return

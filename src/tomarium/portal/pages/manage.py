@@ -18,9 +18,11 @@ from tomarium.catalogue.invitations import invitations_of
 from tomarium.catalogue.life import may_publish, usual_embargo
 from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
+from tomarium.catalogue.queries import life_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.record_use import Use, use_of
+from tomarium.catalogue.remove_draft import may_remove
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.withheld_values import exposed, withheld_of
 from tomarium.errors import InputError
@@ -150,6 +152,8 @@ class ManagePage:
         How often it was seen and taken, by month, the last one first.
     personal : tuple of PersonalValue
         Parameters that may tell of a person and were not declared public.
+    removal : str
+        Address of the page on which it is removed; "" where it was published, or is not the reader's to remove.
     opens : str
         Day on which its files open, ISO 8601; "" where they are open, or it was not published.
     """
@@ -175,6 +179,7 @@ class ManagePage:
     months: tuple[tuple[str, Use], ...] = ()
     personal: tuple[PersonalValue, ...] = ()
     opens: str = ""
+    removal: str = field(default="", metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str, said: str = "") -> ManagePage:
@@ -220,6 +225,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
             links = _links(connection, reader, id)
             _, months = use_of(connection, id)
             withheld = withheld_of(connection, id)
+            lived = life_of(connection, id)
     except NotAllowed as problem:
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
@@ -251,6 +257,9 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
             *(_personal(key, value, True) for key, value in withheld.items()),
         ),
         opens=_opens(record),
+        removal=request_context.link("remove", {"id": id})
+        if record.publication is None and lived and may_remove(reader, lived.owner)
+        else "",
         pictures=tuple(
             Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
         ),
