@@ -124,7 +124,9 @@ def test_binning_by_the_user_takes_part(record: Path, first: Scan) -> None:
     assert copied.rows == slice(2, 4)
 
 
-def test_a_length_found_by_the_run_is_found_again(record: Path, first: Scan, second: Path, tmp_path: Path) -> None:
+def test_a_length_found_by_the_run_is_found_again(
+    record: Path, first: Scan, second: Path, tmp_path: Path
+) -> None:
     provenance = (record / "provenance.json").read_text()
     auto = shutil.copytree(record, tmp_path / "auto")
     (auto / "provenance.json").write_text(provenance.replace('"length_px": 4.0', '"length_px": "auto"'))

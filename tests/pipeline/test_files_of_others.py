@@ -68,6 +68,33 @@ def test_a_par_of_pyhst2_opens_as_a_scan(tmp_path: Path) -> None:
     assert "opens as a scan" in refused(tmp_path, "bone.par", "FILE_PREFIX = bone_\nNUM_LAST_IMAGE = 9\n")
 
 
+PYHST = """\
+FILE_PREFIX = bone_
+NUM_IMAGE_1 = 2048
+NUM_IMAGE_2 = 1000
+IMAGE_PIXEL_SIZE_1 = 0.65
+DO_CCD_FILTER = YES
+DO_PAGANIN = 1
+PAGANIN_Lmicron = 65
+PUS = 0.8
+PUC = 3.0
+BH_LUT_FILE = table.txt
+FBFILTER = 1
+ANGLE_OFFSET = 90
+START_VOXEL_3 = 101
+END_VOXEL_3 = 200
+"""
+
+
+def test_what_a_par_asks_for_is_said_as_a_command(tmp_path: Path) -> None:
+    told = refused(tmp_path, "bone.par", PYHST)
+    assert (
+        "bone.par --step remove_spikes --step paganin --set paganin.length_px=100 "
+        "--set paganin.unsharp_coefficient=3 --set paganin.unsharp_sigma_px=0.8 --set fbp.window=ramp "
+        "--set fbp.angle_offset_deg=90 --rows 100:200; nothing here does BH_LUT_FILE. "
+    ) in told
+
+
 def test_methods_of_httomo_are_told_one_by_one(tmp_path: Path) -> None:
     told = refused(tmp_path, "pipeline.yaml", HTTOMO)
     assert (

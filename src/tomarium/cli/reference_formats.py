@@ -117,7 +117,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
         ("It is read as data and never run; an unchanged one is written back to the byte.",
          "Flats and darks that uint16 does not hold make all frames float32; of attenuation no logarithm is asked for.",
-         "A cone beam, a helical scan, an axis along the rows and corrections that are not made here are told."),
+         "A cone beam, a helical scan and an axis along the rows are told; so is each correction it asks for, with the "
+         "words that ask for it here, as opening makes none."),
     ),
     "pyhst-volume": (
         ("tomarium info bone.vol", "tomarium convert volume.ome.zarr bone.vol"),

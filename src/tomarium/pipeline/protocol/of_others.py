@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
+from tomarium.formats.pyhst.par_corrections import corrections
+from tomarium.formats.pyhst.par_frames import TypedPar
+from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.steps.core.serialization import ELSEWHERE, find_step
 
 _WINDOWS: Final = {"ramlak": "ramp", "ram-lak": "ramp", "shepp-logan": "shepp-logan", "cosine": "cosine"} | {
@@ -41,10 +45,14 @@ def demand_ours(text: str, where: str) -> None:
             f"{shlex.join(_words_of_nabu(text))}. The page “Coming from nabu” names what does the same for other keys"
         )
     if re.search(r"^\s*FILE_PREFIX\s*=", text, re.M):
+        asked = corrections(TypedPar(Path(where), parse_par(text.encode("utf-8", "surrogateescape"), where)))
+        words = ["tomarium", "run", where, *(word for correction in asked for word in correction.words)]
+        lacking = ", ".join(correction.key for correction in asked if not correction.words)
         raise InputError(
             f"{where}: a parameter file of PyHST2, which is no protocol but opens as a scan, with its axis, angles and "
-            f"pixel: {shlex.join(['tomarium', 'run', where])}. The page “Coming from PyHST2” names the "
-            "steps of its options"
+            f"pixel; what of it is known says here: {shlex.join(words)}"
+            + (f"; nothing here does {lacking}" if lacking else "")
+            + ". The page “Coming from PyHST2” names the steps of its options"
         )
 
 
