@@ -86,7 +86,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",
          "tomarium info projections.nxs --flats flats.h5 --darks darks.h5"),
         ("Where image_key_control and image_key differ, the first is taken.",
-         "An angle without a unit is in degrees, and it is said.",
+         "Angles without a unit are taken for radians where they span π or 2π or none is above 2π, else for degrees; it is "
+         "said, and `--angles FIRST:LAST:COUNT` tells otherwise.",
          "Frames may lie in files that are not there: the scan opens all the same, and says which.",
          "Where frames and keys are not as many, what has no partner is left out, and it is said."),
     ),
