@@ -30,6 +30,9 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "The guide contradicts itself in twenty places; each spelling is read, and told as repaired.",
          "An energy of the source in GeV is the ring's, not the photons'.",
          "Without theta the angles come from /process/acquisition, else 0° to 180° are assumed; `info` says which.",
+         "Without data_white or data_dark, or with one frame of zeros, flat_field_value or dark_field_value of "
+         "/process/acquisition is taken for each pixel, and it is said.",
+         "data_shift_x and data_shift_y are not applied, and told with the options that do: their sign is not defined.",
          "Motors, slits and whatever else the guide does not name are read under their own names, in SI: "
          "`mirror_angle_deg`."),
     ),
@@ -86,8 +89,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",
          "tomarium info projections.nxs --flats flats.h5 --darks darks.h5"),
         ("Where image_key_control and image_key differ, the first is taken.",
-         "Angles without a unit are taken for radians where they span π or 2π or none is above 2π, else for degrees; it is "
-         "said, and `--angles FIRST:LAST:COUNT` tells otherwise.",
+         "Angles without a unit are taken for radians where they span π or 2π or none is above 2π, else for degrees; "
+         "it is said, and `--angles FIRST:LAST:COUNT` tells otherwise.",
          "Frames may lie in files that are not there: the scan opens all the same, and says which.",
          "Where frames and keys are not as many, what has no partner is left out, and it is said."),
     ),
