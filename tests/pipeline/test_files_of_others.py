@@ -59,9 +59,46 @@ def test_a_configuration_of_nabu_is_said_as_a_command(tmp_path: Path) -> None:
     ) in refused(tmp_path, "nabu.conf", NABU)
     found = NABU.replace("62.2", "sliding-window").replace("end_z = 33", "end_z = -1")
     told = refused(tmp_path, "nabu.conf", found)
-    assert "--axis" not in told  # the name of a method is no column, and -1 is nabu's last slice
-    assert "--rows" not in told
+    assert "--axis" not in told  # the name of a method is no column
+    assert "--rows 30:. " in told  # -1 is nabu's last slice
     assert "tomarium run SCAN." in refused(tmp_path, "nabu.conf", "[dataset]\n[reconstruction\n")
+
+
+MORE_OF_NABU = """\
+[dataset]
+location = scan.nx
+binning = 2
+binning_z = 2
+projections_subsampling = 4:1
+[preproc]
+flatfield = pca
+normalize_srcurrent = 1
+[reconstruction]
+translation_movements_file = moved.txt
+start_x = 100
+end_x = 299
+start_y = 10
+end_y = -1
+start_z = 30
+end_z = 33
+"""
+
+
+def test_the_rest_of_what_coming_from_nabu_names_is_said_too(tmp_path: Path) -> None:
+    told = refused(tmp_path, "nabu.conf", MORE_OF_NABU)
+    assert (
+        "tomarium run scan.nx --bin 2 --step select_views --set select_views.keep=1::4 --step normalise_beam "
+        "--step dynamic_flat_field --shifts moved.txt --rows 15:17 --roi :,50:150. Rows of a slice run the other way"
+    ) in told
+    other = (
+        MORE_OF_NABU.replace("binning_z = 2", "binning_z = 1").replace("4:1", "3").replace("start_y = 10", "")
+    )
+    told = refused(tmp_path, "nabu.conf", other)
+    assert "--step bin --set bin.columns=2 --set bin.rows=1" in told
+    assert "select_views.keep=::3" in told
+    assert "--rows 30:34 --roi :,50:150. The page" in told
+    whole = "[dataset]\n[reconstruction]\nstart_x = 0\nend_x = -1\nstart_z = 5\nend_z = -1\n"
+    assert "tomarium run SCAN --rows 5:. The page" in refused(tmp_path, "nabu.conf", whole)
 
 
 def test_a_par_of_pyhst2_opens_as_a_scan(tmp_path: Path) -> None:
