@@ -305,6 +305,24 @@ class TestScan:
         assert opened(tmp_path / "attenuation.par").domain == "attenuation"
         assert opened(tmp_path / "counts.par").domain == "counts"
 
+    def test_a_half_acquisition_is_joined_by_pyhst2_too(self, tmp_path: Path) -> None:
+        turn = Value(np.arange(9) * 40.0, "read", "")
+        WRITE(tmp_path / "half.par", a_scan(angles_deg=turn, axis_column=Value(1.0, "user", "")))
+        values = read_par(tmp_path / "half.par").values
+        assert values["OPTIONS"]["avoidhalftomo"] == "N"
+        assert values["PENTEZONE"] == 1  # the axis is 1.5 px from the edge of the first pixel
+        assert [values[f"END_VOXEL_{axis}"] for axis in (1, 2, 3)] == [11, 11, 5]  # 7 + 2 x (3.5 - 1.5)
+        again = opened(tmp_path / "half.par")
+        assert again.axis_column is not None
+        assert again.axis_column.value == 1.0
+        assert not any("opening does not do it" in text for text in again.warnings)
+        for name, axis in (("middle.par", Value(3.0, "user", "")), ("unknown.par", None)):
+            WRITE(tmp_path / name, a_scan(angles_deg=turn, axis_column=axis))
+            values = read_par(tmp_path / name).values
+            assert "OPTIONS" not in values
+            assert "PENTEZONE" not in values
+            assert values["END_VOXEL_1"] == 7
+
     def test_unknown_axis_and_pixel_are_left_out(self, tmp_path: Path) -> None:
         WRITE(tmp_path / "s", a_scan(pixel_m=None, flats=None, darks=None))
         text = (tmp_path / "s" / "s.par").read_text()

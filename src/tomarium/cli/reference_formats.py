@@ -91,6 +91,7 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Where image_key_control and image_key differ, the first is taken.",
          "Angles without a unit are taken for radians where they span π or 2π or none is above 2π, else for degrees; "
          "it is said, and `--angles FIRST:LAST:COUNT` tells otherwise.",
+         "Written of a half acquisition, or of what its file called one, it says so: field_of_view, half_acquisition.",
          "Frames may lie in files that are not there: the scan opens all the same, and says which.",
          "Where frames and keys are not as many, what has no partner is left out, and it is said."),
     ),
@@ -121,6 +122,7 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
         ("It is read as data and never run; an unchanged one is written back to the byte.",
          "Flats and darks that uint16 does not hold make all frames float32; of attenuation no logarithm is asked for.",
+         "Written of a half acquisition, it asks PyHST2 to join its views: OPTIONS, PENTEZONE, a wider END_VOXEL.",
          "A cone beam, a helical scan and an axis along the rows are told; so is each correction it asks for, with the "
          "words that ask for it here, as opening makes none."),
     ),
