@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,19 @@ def test_binning_by_the_user_takes_part(record: Path, first: Scan) -> None:
     assert given(copied)["paganin"]["length_px"] == 2
     assert given(copied)["fbp"]["region"] == "6:22,10:20"
     assert copied.rows == slice(2, 4)
+
+
+def test_a_length_found_by_the_run_is_found_again(
+    record: Path, first: Scan, second: Path, tmp_path: Path
+) -> None:
+    provenance = (record / "provenance.json").read_text()
+    auto = shutil.copytree(record, tmp_path / "auto")
+    (auto / "provenance.json").write_text(provenance.replace('"length_px": 4.0', '"length_px": "auto"'))
+    assert '"auto"' in (auto / "provenance.json").read_text()
+    for copied in (copy_parameters(auto, opened(second)), copy_parameters(auto, first, binning=2)):
+        assert given(copied)["paganin"]["length_px"] == "auto"
+        assert given(copied)["paganin"]["unsharp_sigma_px"] == 1
+        assert "paganin.length_px: auto, which this scan's run finds itself" in copied.told
 
 
 def test_alike_scans_take_all_as_it_is(record: Path, first: Scan) -> None:

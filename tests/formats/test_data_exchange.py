@@ -219,6 +219,55 @@ def test_flat_field_mode_places_the_flats(make: Make, mode: str, position: list[
     assert scan.flats.position.tolist() == position
 
 
+@pytest.mark.parametrize("name", ["flat_field_value", "value"])
+@pytest.mark.parametrize("white", [None, np.zeros((1, 4, 5), np.uint16)])
+def test_a_constant_stands_for_flats_that_were_not_taken(
+    make: Make, name: str, white: Any, tmp_path: Path
+) -> None:
+    tree = minimal(exchange__data_white=white) | {
+        f"process/acquisition/flat_fields/{name}": np.array([50000.0])
+    }
+    path = make(tree)
+    scan = opened(path)
+    assert scan.flats is not None
+    np.testing.assert_array_equal(scan.flats.frames.read(slice(None), slice(None)), np.full((1, 4, 5), 50000))
+    assert scan.flats.position.tolist() == [-1]
+    [said] = scan.warnings
+    assert said.startswith(
+        f"/process/acquisition/flat_fields/{name}, 50000, was taken for what each pixel saw"
+    )
+    with h5py.File(tmp_path / "flats.h5", "w") as file:
+        file["data"] = np.full((1, 4, 5), 40000, np.uint16)
+    given = opened(path, flats=tmp_path / "flats.h5")
+    assert given.flats is not None
+    assert int(given.flats.frames.read(slice(None), slice(None)).max()) == 40000
+    assert not any("was taken for" in text for text in given.warnings)
+    assert opened(path, domain="attenuation").warnings == ()
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_a_constant_that_counts_nothing_is_no_flat(make: Make, value: float) -> None:
+    tree = minimal(exchange__data_white=None) | {
+        "process/acquisition/flat_fields/flat_field_value": np.array([value]),
+        "process/acquisition/dark_fields/dark_field_value": np.array([100.0]),
+    }
+    scan = opened(make(tree))
+    assert scan.flats is None
+    assert ["holds no flat fields" in text for text in scan.warnings] == [True]
+
+
+def test_shifts_that_are_not_applied_are_told(make: Make) -> None:
+    path = make(minimal(exchange__data_shift_x=np.linspace(-2.5, 1, 6), exchange__data_shift_y=np.zeros(6)))
+    [said] = opened(path).warnings
+    assert said.startswith("/exchange/data_shift_x: shifts of up to 2.5 px were not applied")
+    option, place = said.rpartition(" give ")[2].split()
+    assert option == "--shift-columns"
+    given = opened(path, shift_columns_px=str(path.parent / place))
+    assert given.warnings == ()
+    assert given.geometry.shift_columns_px is not None
+    np.testing.assert_allclose(given.geometry.shift_columns_px.value, np.linspace(-2.5, 1, 6))
+
+
 def test_energies_of_rings_are_not_of_photons(make: Make) -> None:
     tree = minimal() | {"measurement/instrument/source/energy": (7.0, {"units": "GeV"})}
     scan = opened(make(tree))

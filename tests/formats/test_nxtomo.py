@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import tomarium as tm
 from tomarium.errors import FormatError
 from tomarium.formats.nexus.nxtomo_writer import write
-from tomarium.model import FrameKind, Scan
+from tomarium.model import FrameKind, Scan, Value
 
 Make = Callable[..., Path]
 # dark, flat, three projections, a flat amid, three projections, alignment, flat, an invalid one
@@ -222,6 +223,40 @@ def test_flips_as_transformations(make: Make) -> None:
     scan = opened(path)
     assert scan.metadata["flip_up_down"].value is True
     assert "flip_left_right" not in scan.metadata
+
+
+@pytest.mark.parametrize(
+    ("axis", "turn", "said", "half"),
+    [
+        (0.6, 360.0, None, True),
+        (0.6, 180.0, None, False),  # half a turn is never joined
+        (2.0, 360.0, "Half", False),  # where the axis lies is known, and it is the middle
+        (None, 360.0, "Half", True),
+        (None, 360.0, "Full", False),
+        (None, 360.0, None, False),
+    ],
+)
+def test_a_half_acquisition_is_told_to_other_programs(
+    make: Make, tmp_path: Path, axis: float | None, turn: float, said: str | None, half: bool
+) -> None:
+    scan = opened(make())
+    count, _, columns = scan.shape
+    scan = scan.with_geometry(
+        angles_deg=Value(np.arange(count) * turn / count, "user", ""),
+        axis_column=None if axis is None else Value(axis, "user", ""),
+    )
+    assert columns == 5
+    if said is not None:
+        scan = replace(scan, metadata={**scan.metadata, "field_of_view": Value(said, "read", "")})
+    write(tmp_path / "x.nx", scan)
+    with h5py.File(tmp_path / "x.nx") as file:
+        detector = file["entry/instrument/detector"]
+        assert ("field_of_view" in detector) == ("half_acquisition" in detector) == half
+    again = opened(tmp_path / "x.nx")
+    assert ("field_of_view" in again.metadata) == half
+    if half:
+        assert again.metadata["field_of_view"].value == "Half"
+        assert again.metadata["half_acquisition"].value is True
 
 
 def test_written_file_is_nexus(make: Make, tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 import tomarium as tm
 from formats.test_edf import ALL, a_scan
+from tomarium.cli import execute
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
 from tomarium.formats.pyhst.par import paganin_length_m, read_par
+from tomarium.formats.pyhst.par_corrections import corrections
+from tomarium.formats.pyhst.par_frames import TypedPar
 from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.model import Scan, Value
 from tomarium.model.scan import Reference
@@ -302,6 +305,24 @@ class TestScan:
         assert opened(tmp_path / "attenuation.par").domain == "attenuation"
         assert opened(tmp_path / "counts.par").domain == "counts"
 
+    def test_a_half_acquisition_is_joined_by_pyhst2_too(self, tmp_path: Path) -> None:
+        turn = Value(np.arange(9) * 40.0, "read", "")
+        WRITE(tmp_path / "half.par", a_scan(angles_deg=turn, axis_column=Value(1.0, "user", "")))
+        values = read_par(tmp_path / "half.par").values
+        assert values["OPTIONS"]["avoidhalftomo"] == "N"
+        assert values["PENTEZONE"] == 1  # the axis is 1.5 px from the edge of the first pixel
+        assert [values[f"END_VOXEL_{axis}"] for axis in (1, 2, 3)] == [11, 11, 5]  # 7 + 2 x (3.5 - 1.5)
+        again = opened(tmp_path / "half.par")
+        assert again.axis_column is not None
+        assert again.axis_column.value == 1.0
+        assert not any("opening does not do it" in text for text in again.warnings)
+        for name, axis in (("middle.par", Value(3.0, "user", "")), ("unknown.par", None)):
+            WRITE(tmp_path / name, a_scan(angles_deg=turn, axis_column=axis))
+            values = read_par(tmp_path / name).values
+            assert "OPTIONS" not in values
+            assert "PENTEZONE" not in values
+            assert values["END_VOXEL_1"] == 7
+
     def test_unknown_axis_and_pixel_are_left_out(self, tmp_path: Path) -> None:
         WRITE(tmp_path / "s", a_scan(pixel_m=None, flats=None, darks=None))
         text = (tmp_path / "s" / "s.par").read_text()
@@ -323,6 +344,8 @@ class TestPaganin:
         par.write_text(par.read_text() + lines)
         found = [text for text in opened(par).warnings if "PAGANIN_Lmicron" in text]
         assert len(found) == bool(warned)
+        asked = "delta_beta=250" if warned == "no length" else f"length_px={float(length) / 1.3:.6g}"
+        assert any(text.endswith(f"--set paganin.{asked}") for text in opened(par).warnings)
         assert all(warned in text and "at 20 keV and 0.1 m it should be 69.78" in text for text in found)
 
 
@@ -402,6 +425,55 @@ def test_what_is_not_followed_is_said(key: str, value: object, said: str, par: P
     assert not [text for text in before.warnings if key in text]
     assert [text for text in scan.warnings if text.startswith(f"{key} is") and said in text]
     assert (scan.axis_column is None) == (key == "ROTATION_VERTICAL")
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"DO_PAGANIN": True, "PAGANIN_Lmicron": 13}, "DO_PAGANIN: --step paganin --set paganin.length_px=10"),
+        ({"DO_PAGANIN": True, "PUC": 2, "PUS": 1.5, "UNSHARP_LOG": 1},
+         "PUC: --set paganin.unsharp_coefficient=2 --set paganin.unsharp_sigma_px=1.5 --set paganin.unsharp_form=log"),
+        ({"DO_PAGANIN": True, "MULTI_PAGANIN_PARS": "{'BONE_Lmicron': 30}"}, "MULTI_PAGANIN_PARS"),
+        ({"DO_RING_FILTER": True}, "DO_RING_FILTER: --step remove_stripes"),
+        ({"DO_SINO_FILTER": True}, "DO_SINO_FILTER: --step remove_stripes"),
+        ({"DO_CCD_FILTER": True}, "DO_CCD_FILTER: --step remove_spikes"),
+        ({"DOUBLEFFCORRECTION": "mean.edf"}, "DOUBLEFFCORRECTION: --step double_flat_field"),
+        ({"DOUBLEFFCORRECTION_ONTHEFLY": 1}, "DOUBLEFFCORRECTION_ONTHEFLY: --step double_flat_field"),
+        ({"ANGLE_OFFSET": -12.5}, "ANGLE_OFFSET: --set fbp.angle_offset_deg=-12.5"),
+        ({"BH_LUT_FILE": "table.txt"}, "BH_LUT_FILE"),
+        ({"ONECLIPVALUE": 1.5}, "ONECLIPVALUE"),
+        ({"CURRENT_NAME": "SRCUR"}, "CURRENT_NAME: --step normalise_beam --beam-intensity FILE"),
+        ({"BINNING": 2}, "BINNING: --bin 2"),
+        ({"FBFILTER": 1}, "FBFILTER: --set fbp.window=ramp"),
+        ({"FBFILTER": -1}, "FBFILTER"),
+        ({"ITERATIVE_CORRECTIONS": 20}, "ITERATIVE_CORRECTIONS: --step tv"),
+        ({"OPTIONS": "{'avoidhalftomo': -1}"}, "OPTIONS: --set half_acquisition.mode=on"),
+        ({"START_VOXEL_3": 2, "END_VOXEL_3": 4}, "START_VOXEL_1,2,3 : END_VOXEL_1,2,3: --rows 1:4"),
+        ({"START_VOXEL_1": 3, "END_VOXEL_1": 6}, "START_VOXEL_1,2,3 : END_VOXEL_1,2,3: --roi 0:5,0:7,2:6"),
+    ],
+)  # fmt: skip
+def test_corrections_that_opening_does_not_do_are_told(
+    changes: dict[str, object], asked: str, par: Path
+) -> None:
+    assert not any("opening does not do it" in text for text in opened(par).warnings)
+    told = [
+        text for text in opened(with_changes(par, **changes)).warnings if "opening does not do it" in text
+    ]
+    key, _, words = asked.rpartition(": ") if ": " in asked else (asked, "", "")
+    assert [text for text in told if text.startswith(f"{key} is")], told
+    assert any(text.endswith(f"ask for it: {words}" if words else "does not do it") for text in told), told
+
+
+def test_a_command_of_a_par_is_taken_by_run(par: Path, tmp_path: Path) -> None:
+    """Every word that is told is one of `tomarium run`."""
+    with_changes(
+        par, DO_PAGANIN=True, PAGANIN_Lmicron=13, PUC=1, PUS=1, DO_RING_FILTER=1, DO_CCD_FILTER=1, BINNING=1,
+        DOUBLEFFCORRECTION_ONTHEFLY=1, ANGLE_OFFSET=90, FBFILTER=1, START_VOXEL_1=2, END_VOXEL_1=6,
+        OPTIONS="{'avoidhalftomo': -1}",
+    )  # fmt: skip
+    words = [word for one in corrections(TypedPar(par, read_par(par))) for word in one.words]
+    assert len(words) > 15
+    assert execute(["plan", str(par), *words]) == 0
 
 
 def test_the_axis_correction_of_pyhst_is_read(par: Path) -> None:

@@ -7,13 +7,9 @@ from hypothesis import strategies as st
 
 from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
-from tomarium.kernels.half_acquisition import (
-    field_columns,
-    is_half_acquisition,
-    overlap_weights,
-    turn_deg,
-)
+from tomarium.kernels.half_acquisition import field_columns, overlap_weights
 from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinates
+from tomarium.model.half_acquisition import is_half_acquisition, turn_deg
 
 DISCS = [
     Ellipsoid((0, 0, 0), (1e6, 80, 70), attenuation=0.01),

@@ -59,13 +59,77 @@ def test_a_configuration_of_nabu_is_said_as_a_command(tmp_path: Path) -> None:
     ) in refused(tmp_path, "nabu.conf", NABU)
     found = NABU.replace("62.2", "sliding-window").replace("end_z = 33", "end_z = -1")
     told = refused(tmp_path, "nabu.conf", found)
-    assert "--axis" not in told  # the name of a method is no column, and -1 is nabu's last slice
-    assert "--rows" not in told
+    assert "--axis" not in told  # the name of a method is no column
+    assert "--rows 30:. " in told  # -1 is nabu's last slice
     assert "tomarium run SCAN." in refused(tmp_path, "nabu.conf", "[dataset]\n[reconstruction\n")
+
+
+MORE_OF_NABU = """\
+[dataset]
+location = scan.nx
+binning = 2
+binning_z = 2
+projections_subsampling = 4:1
+[preproc]
+flatfield = pca
+normalize_srcurrent = 1
+[reconstruction]
+translation_movements_file = moved.txt
+start_x = 100
+end_x = 299
+start_y = 10
+end_y = -1
+start_z = 30
+end_z = 33
+"""
+
+
+def test_the_rest_of_what_coming_from_nabu_names_is_said_too(tmp_path: Path) -> None:
+    told = refused(tmp_path, "nabu.conf", MORE_OF_NABU)
+    assert (
+        "tomarium run scan.nx --bin 2 --step select_views --set select_views.keep=1::4 --step normalise_beam "
+        "--step dynamic_flat_field --shifts moved.txt --rows 15:17 --roi :,50:150. Rows of a slice run the other way"
+    ) in told
+    other = (
+        MORE_OF_NABU.replace("binning_z = 2", "binning_z = 1").replace("4:1", "3").replace("start_y = 10", "")
+    )
+    told = refused(tmp_path, "nabu.conf", other)
+    assert "--step bin --set bin.columns=2 --set bin.rows=1" in told
+    assert "select_views.keep=::3" in told
+    assert "--rows 30:34 --roi :,50:150. The page" in told
+    whole = "[dataset]\n[reconstruction]\nstart_x = 0\nend_x = -1\nstart_z = 5\nend_z = -1\n"
+    assert "tomarium run SCAN --rows 5:. The page" in refused(tmp_path, "nabu.conf", whole)
 
 
 def test_a_par_of_pyhst2_opens_as_a_scan(tmp_path: Path) -> None:
     assert "opens as a scan" in refused(tmp_path, "bone.par", "FILE_PREFIX = bone_\nNUM_LAST_IMAGE = 9\n")
+
+
+PYHST = """\
+FILE_PREFIX = bone_
+NUM_IMAGE_1 = 2048
+NUM_IMAGE_2 = 1000
+IMAGE_PIXEL_SIZE_1 = 0.65
+DO_CCD_FILTER = YES
+DO_PAGANIN = 1
+PAGANIN_Lmicron = 65
+PUS = 0.8
+PUC = 3.0
+BH_LUT_FILE = table.txt
+FBFILTER = 1
+ANGLE_OFFSET = 90
+START_VOXEL_3 = 101
+END_VOXEL_3 = 200
+"""
+
+
+def test_what_a_par_asks_for_is_said_as_a_command(tmp_path: Path) -> None:
+    told = refused(tmp_path, "bone.par", PYHST)
+    assert (
+        "bone.par --step remove_spikes --step paganin --set paganin.length_px=100 "
+        "--set paganin.unsharp_coefficient=3 --set paganin.unsharp_sigma_px=0.8 --set fbp.window=ramp "
+        "--set fbp.angle_offset_deg=90 --rows 100:200; nothing here does BH_LUT_FILE. "
+    ) in told
 
 
 def test_methods_of_httomo_are_told_one_by_one(tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def test_the_example_of_the_guide(tmp_path: Path) -> None:
             {"degree": 1, "coarsest_px": 20.0},
         ),
         (
-            "nonconstant_rings.py XXX -n 8 -x 11 -z 5",
+            "nonconstant_rings.py XXX -n 8 -x 11 -z 5 -p 0.02",
             "nonconstant_rings",
-            {"blocks": 8, "columns": 11, "rows": 5},
+            {"blocks": 8, "columns": 11, "rows": 5, "pixel_mask": 0.02},
         ),
         (
             "paganin.py XXX",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tomarium import formats, units
 from tomarium.beamtime.scan_warnings import ScanWarning, of_data_check
 from tomarium.errors import InputError
-from tomarium.kernels.half_acquisition import turn_deg
 from tomarium.model import Domain, Scan
+from tomarium.model.half_acquisition import turn_deg
 from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.resolve import resolve

@@ -290,7 +290,11 @@ def _lengths(
         defaults = {parameter.name: parameter.default for parameter in step.parameters}
         values.setdefault("unsharp_sigma_px", defaults["unsharp_sigma_px"])
     for owner, parameter in LENGTHS:
-        if owner == step.name and values.get(parameter) is not None:
+        if owner != step.name or values.get(parameter) is None:
+            continue
+        if isinstance(values[parameter], str):
+            notes.append(f"{owner}.{parameter}: {values[parameter]}, which this scan's run finds itself")
+        else:
             notes.append(f"{owner}.{parameter}: {values[parameter]:g} → {values[parameter] * scale:.4g}")
             values[parameter] = values[parameter] * scale
     try:

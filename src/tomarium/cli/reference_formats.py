@@ -30,6 +30,9 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "The guide contradicts itself in twenty places; each spelling is read, and told as repaired.",
          "An energy of the source in GeV is the ring's, not the photons'.",
          "Without theta the angles come from /process/acquisition, else 0° to 180° are assumed; `info` says which.",
+         "Without data_white or data_dark, or with one frame of zeros, flat_field_value or dark_field_value of "
+         "/process/acquisition is taken for each pixel, and it is said.",
+         "data_shift_x and data_shift_y are not applied, and told with the options that do: their sign is not defined.",
          "Motors, slits and whatever else the guide does not name are read under their own names, in SI: "
          "`mirror_angle_deg`."),
     ),
@@ -86,7 +89,9 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",
          "tomarium info projections.nxs --flats flats.h5 --darks darks.h5"),
         ("Where image_key_control and image_key differ, the first is taken.",
-         "An angle without a unit is in degrees, and it is said.",
+         "Angles without a unit are taken for radians where they span π or 2π or none is above 2π, else for degrees; "
+         "it is said, and `--angles FIRST:LAST:COUNT` tells otherwise.",
+         "Written of a half acquisition, or of what its file called one, it says so: field_of_view, half_acquisition.",
          "Frames may lie in files that are not there: the scan opens all the same, and says which.",
          "Where frames and keys are not as many, what has no partner is left out, and it is said."),
     ),
@@ -117,7 +122,9 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info bone.par", "tomarium convert scan.h5 bone.par"),
         ("It is read as data and never run; an unchanged one is written back to the byte.",
          "Flats and darks that uint16 does not hold make all frames float32; of attenuation no logarithm is asked for.",
-         "A cone beam, a helical scan, an axis along the rows and corrections that are not made here are told."),
+         "Written of a half acquisition, it asks PyHST2 to join its views: OPTIONS, PENTEZONE, a wider END_VOXEL.",
+         "A cone beam, a helical scan and an axis along the rows are told; so is each correction it asks for, with the "
+         "words that ask for it here, as opening makes none."),
     ),
     "pyhst-volume": (
         ("tomarium info bone.vol", "tomarium convert volume.ome.zarr bone.vol"),

@@ -205,9 +205,8 @@ def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> 
         "Link": back_to(request_context, "describes", id),
     }
     address = request_context.address("record", {"id": id})
-    return Response(
-        chosen_standard.export(record, address), media_type=chosen_standard.media_type, headers=headers
-    )
+    content = chosen_standard.export_from(request_context.settings["name"], record, address)
+    return Response(content, media_type=chosen_standard.media_type, headers=headers)
 
 
 def read_asset(name: str) -> Response:

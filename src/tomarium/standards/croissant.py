@@ -57,7 +57,7 @@ _CONTEXT: Final = {
 Entity = dict[str, Any]
 
 
-def export(record: Record, address: str = "") -> str:
+def export(record: Record, address: str = "", catalogue: str = schema_org.UNNAMED) -> str:
     """Write a record as Croissant.
 
     Parameters
@@ -66,6 +66,8 @@ def export(record: Record, address: str = "") -> str:
         Any record. While its files are not open, neither files nor patches are told.
     address : str, optional
         Address of its page; without it neither files nor patches are told.
+    catalogue : str, optional
+        Name of the catalogue at that address.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def export(record: Record, address: str = "") -> str:
     FormatError
         The record holds what JSON cannot hold.
     """
-    schema_org_data = json.loads(schema_org.export(record, address))
+    schema_org_data = json.loads(schema_org.export(record, address, catalogue))
     dataset: Entity = {"@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": CONFORMS_TO}
     dataset |= {key: schema_org_data[key] for key in _TAKEN if key in schema_org_data}
     dataset["version"] = f"{record.publication.version if record.publication else 0}.0.0"
@@ -298,4 +300,5 @@ CROISSANT = Standard(
     filename="croissant.json",
     media_type="application/ld+json",
     export=export,
+    export_in=export,
 )

@@ -27,11 +27,13 @@ MOST_FILES: Final = 200
 SHORTEST: Final = 50
 LONGEST: Final = 5000
 """Characters of a description that Google Dataset Search takes."""
+UNNAMED: Final = "tomarium"
+"""Name of a catalogue that has none of its own, as of the setting `name`."""
 
 Entity = dict[str, Any]
 
 
-def export(record: Record, address: str = "") -> str:
+def export(record: Record, address: str = "", catalogue: str = UNNAMED) -> str:
     """Write a record as a Dataset of schema.org.
 
     Parameters
@@ -40,6 +42,8 @@ def export(record: Record, address: str = "") -> str:
         Any record. While it is under embargo, or once it is withdrawn, no address of a file is told.
     address : str, optional
         Address of its page; without it no address of a file or of the catalogue is told.
+    catalogue : str, optional
+        Name of the catalogue at that address.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def export(record: Record, address: str = "") -> str:
             _organisation(funding.funder, funding.ror) for funding in record.funding if funding.funder.strip()
         ],
         "funding": [_grant(funding) for funding in record.funding if funding.award.strip()],
-        "includedInDataCatalog": _catalogue(address),
+        "includedInDataCatalog": _catalogue(address, catalogue),
         "distribution": _distribution(record, address) if _is_open(record) and address else [],
         "creditText": cite(record, address),
         **_relations(record, address),
@@ -228,10 +232,10 @@ def _grant(funding: Funding) -> Entity:
     return grant | ({"funder": _organisation(funding.funder, funding.ror)} if funding.funder.strip() else {})
 
 
-def _catalogue(address: str) -> Entity:
+def _catalogue(address: str, name: str) -> Entity:
     """Name the catalogue, whose address is what stands before "/records/" in that of a record."""
     home, separator, _ = address.rpartition("/records/")
-    return {"@type": "DataCatalog", "name": "tomarium", "url": f"{home}/"} if separator and home else {}
+    return {"@type": "DataCatalog", "name": name, "url": f"{home}/"} if separator and home else {}
 
 
 def _distribution(record: Record, address: str) -> list[Entity]:
@@ -303,4 +307,5 @@ SCHEMA_ORG = Standard(
     filename="schema-org.jsonld",
     media_type="application/ld+json",
     export=export,
+    export_in=export,
 )

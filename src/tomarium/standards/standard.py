@@ -52,6 +52,9 @@ class Standard:
         IANA media type of what `export` writes.
     export : callable
         `export(record, address="") -> str`: the whole document, as `Export` says.
+    export_in : callable or None
+        `export_in(record, address, catalogue) -> str`: as `export`, and it tells by its name the catalogue that the
+        record is in. None where the standard names no catalogue.
     read : callable or None
         `read(text) -> Record`; gives back the very record that was exported, raises FormatError for any other
         text. None where the standard cannot hold a whole record.
@@ -63,3 +66,25 @@ class Standard:
     media_type: str
     export: Export
     read: Callable[[str], Record] | None = None
+    export_in: Callable[[Record, str, str], str] | None = None
+
+    def export_from(self, catalogue: str, record: Record, address: str) -> str:
+        """Write the document of a record that a catalogue holds.
+
+        Parameters
+        ----------
+        catalogue : str
+            Its name.
+        record : Record
+            Any record.
+        address : str
+            As for `export`.
+
+        Returns
+        -------
+        str
+            The document.
+        """
+        if self.export_in is None:
+            return self.export(record, address)
+        return self.export_in(record, address, catalogue)

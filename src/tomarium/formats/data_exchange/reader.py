@@ -25,6 +25,7 @@ from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read
 from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match, no_match
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.hdf5.attributes import attribute
@@ -35,7 +36,7 @@ from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.angles import assumed_angles, still_written
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
-from tomarium.model import Geometry, Scan, Value, Volume
+from tomarium.model import Frames, Geometry, Scan, Value, Volume
 from tomarium.model.scan import Reference
 from tomarium.model.slab import RAW_DOMAINS, Domain
 
@@ -266,7 +267,8 @@ def _reference(
     angles: NDArray[np.float64],
 ) -> Reference | None:
     """Gather data_white or data_dark, and their later spellings with _pre and _post."""
-    parts, positions = [], []
+    parts: list[Frames] = []
+    positions = []
     for suffix, place in (("_pre", -1.0), ("", None), ("_post", float(projections.shape[0]))):
         node = source.find(f"{name}{suffix}", exchange)
         if not isinstance(node, h5py.Dataset) or not node.size:
@@ -284,11 +286,40 @@ def _reference(
             positions.append(_positions(reference_angles, angles))
         else:
             positions.append(_positions_by_mode(source, modes, frames.shape[0], projections.shape[0]))
+    word = "flat" if name == "data_white" else "dark"
+    if not parts or _is_blank(parts):
+        constant = _constant(source, word, f"{exchange.name}/{name}", projections)
+        if constant is not None:
+            return constant
     if not parts:
-        word = "flat" if name == "data_white" else "dark"
         source.warnings.append(f"the file holds no {word} fields ({exchange.name}/{name})")
         return None
     return Reference(parts[0] if len(parts) == 1 else JoinedFrames(tuple(parts)), np.concatenate(positions))
+
+
+def _is_blank(parts: list[Frames]) -> bool:
+    """Tell whether there is one frame alone, and it is zero, as acquisitions write where none was taken."""
+    return [part.shape[0] for part in parts] == [1] and not np.any(parts[0].read(slice(None), slice(None)))
+
+
+def _constant(source: Source, word: str, place: str, projections: Hdf5Frames) -> Reference | None:
+    """Take the number of counts that an acquisition at the APS writes for references which it does not take.
+
+    Readers of dxchange do the same. Result: one frame; None where the number is absent or not above zero.
+    """
+    for name in (f"{word}_field_value", "value"):
+        path = f"/process/acquisition/{word}_fields/{name}"
+        values = source.array(path)
+        if values is None or not values.size or not np.isfinite(values.flat[0]) or values.flat[0] <= 0:
+            continue
+        counts = np.float32(values.flat[0])
+        source.warnings.append(
+            f"{path}, {counts:g}, was taken for what each pixel saw, as no {word} fields are in the file ({place}): a "
+            f"pattern of the detector and of the beam stays; give --{word}s FILE where some were taken"
+        )
+        frames = ArrayFrames(np.broadcast_to(counts, (1, *projections.shape[1:])))
+        return Reference(frames, np.array([-1.0]))
+    return None
 
 
 def _positions(reference_angles: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -348,6 +379,17 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
 def _shifts(source: Source, exchange: h5py.Group, count: int) -> dict[str, Value[Any]]:
     """Read by how many pixels each projection is displaced (dxfile 1.6)."""
     shifts = {name: source.array(f"data_{name}", exchange) for name in ("shift_x", "shift_y")}
+    for (name, shift), option in zip(shifts.items(), ("--shift-columns", "--shift-rows"), strict=True):
+        largest = (
+            0.0 if shift is None or not np.isfinite(shift).all() else float(np.abs(shift).max(initial=0.0))
+        )
+        if largest > 0:
+            place = f"{exchange.name}/data_{name}"
+            source.warnings.append(
+                f"{place}: shifts of up to {largest:.3g} px were not applied; where they say how far the sample lay "
+                f"towards higher {option.removeprefix('--shift-')} in each view, give {option} "
+                f"{source.path.name}:{place}"
+            )
     return {
         f"{name}_pixel": Value(shift.tolist(), "read", f"{source.path.name}:{exchange.name}/data_{name}")
         for name, shift in shifts.items()

@@ -18,6 +18,7 @@ from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
 from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import FrameKind, Frames, Scan
+from tomarium.model.half_acquisition import is_half_acquisition
 from tomarium.model.scan import Reference
 
 # NXdetector image_key.
@@ -99,11 +100,26 @@ def _write_instrument(output: TwoPhaseFile, entry: h5py.Group, scan: Scan) -> li
         offset = stored_column - (scan.shape[2] - 1) / 2
         axis = put(detector, "x_rotation_axis_pixel_position", offset, units="pixel")
         axis.attrs[FROM_MIDDLE] = "the middle column, (columns - 1) / 2"
+    if _is_half_acquisition(scan):
+        detector["field_of_view"] = "Half"
+        detector["half_acquisition"] = True
     if "exposure_s" in scan.metadata:
         put(detector, "count_time", float(scan.metadata["exposure_s"].value), units="s")
     _write_flips(detector, *flips_of(scan.projections))
     write_positioners(instrument, scan)
     return placed
+
+
+def _is_half_acquisition(scan: Scan) -> bool:
+    """Tell whether the views are to be joined: by the axis where it is known, else by what the scan's file said."""
+    if scan.axis_column is not None:
+        return is_half_acquisition(scan.angles_deg.value, scan.axis_column.value, scan.shape[2])
+    said = {
+        name: scan.metadata[name].value
+        for name in ("field_of_view", "half_acquisition")
+        if name in scan.metadata
+    }
+    return said.get("half_acquisition") is True or str(said.get("field_of_view", "")).lower() == "half"
 
 
 def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:

@@ -18,7 +18,12 @@ from tomarium.model.slab import RAW_DOMAINS
 LEAST_RATIO: Final = 0.1
 """Intensity of the beam over that of the flats below which, or above its inverse, no scan is worth its flats."""
 
-_OF_COUNTS: Final = ("holds no flat fields", "holds no dark fields")
+_OF_COUNTS: Final = (
+    "holds no flat fields",
+    "holds no dark fields",
+    "as no flat fields are",
+    "as no dark fields are",
+)
 """Warnings of what counts alone want."""
 
 
@@ -30,6 +35,8 @@ def with_user_values(scan: Scan, values: Mapping[str, Any]) -> Scan:
     """
     if values.get("angles_deg") is not None:
         scan = replace(scan, warnings=without_assumed(scan.warnings))
+    given = [name for name in ("shift_columns_px", "shift_rows_px") if values.get(name) is not None]
+    scan = _without(scan, [f"give --{BY_NAME[name].option} " for name in given])
     return scan.with_geometry(
         **{
             name: value if isinstance(value, Value) else user_value(name, value)

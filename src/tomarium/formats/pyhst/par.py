@@ -26,6 +26,7 @@ from tomarium.formats.opening.angles import assumed_angles
 from tomarium.formats.opening.par_motors import motors_of
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.shift_file import read_shifts
+from tomarium.formats.pyhst.par_corrections import corrections, noted_delta_beta
 from tomarium.formats.pyhst.par_frames import (
     TypedPar,
     inside,
@@ -46,13 +47,15 @@ KNOWN: Final = re.compile(
 # Keys that say how the scan was taken and are not followed here: when they do, and what is said of it.
 _UNUSUAL: Final = (
     ("DXPERPROJ", "the sample moves sideways from projection to projection, which is not made up for"),
-    ("DZPERPROJ", "the scan is helical; its projections were read as those of a circle"),
+    (
+        "DZPERPROJ",
+        "the scan is helical; its projections were read as those of a circle: step gather_helix is for it",
+    ),
     ("CONICITY", "the beam is a cone; a parallel beam is assumed"),
     ("CONICITY_FAN", "the beam is a fan; a parallel beam is assumed"),
     ("DISTORTION_FILE", "the detector distorts; its maps of distortion were not applied"),
     ("STEAM_INVERTER", "PyHST2 is to project a volume; what FILE_PREFIX names was read as projections"),
 )
-_DELTA_BETA: Final = re.compile(r"delta\s*(?:over|/)\s*beta\D{0,20}?([\d.]+(?:[eE][+-]?\d+)?)", re.IGNORECASE)
 # A file with a zero byte here is no text, and the rest of it is not read.
 _HEAD: Final = 4096
 
@@ -137,6 +140,7 @@ def read(path: Path, match: Match) -> Scan:
     pixel = _pixel(par, 1) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
     _check_geometry(par, warnings)
+    warnings += [correction.told() for correction in corrections(par)]
     columns, rows = _shifts(par, count, warnings)
     metadata = metadata_of(info, values, source)
     metadata |= {
@@ -278,13 +282,7 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
     length = par.number("PAGANIN_Lmicron")
     if length is None or not par.is_true("DO_PAGANIN", False):
         return
-    noted = None
-    for statement in par.file.statements:
-        matched = _DELTA_BETA.search(statement.comment)
-        if matched:
-            noted = float(matched[1])
-        if statement.key == "PAGANIN_Lmicron":
-            break
+    noted = noted_delta_beta(par)
     if noted is None:
         return
     energy, distance = values.get("energy_kev"), values.get("distance_m")

@@ -17,6 +17,7 @@ from tomarium.formats.resumable.folder import creating_folder, is_begun
 from tomarium.formats.resumable.full_disk import write_text
 from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Image, Scan
+from tomarium.model.half_acquisition import is_half_acquisition
 
 # ROTATION_AXIS_POSITION counts from the edge of the first pixel, columns here from its centre.
 HALF_PIXEL: Final = 0.5
@@ -148,10 +149,24 @@ def par_text(name: str, scan: Scan) -> str:
         lines.append(
             f"ROTATION_AXIS_POSITION = {edge!r} # from the first pixel's edge, {columns / 2:g} is the centre"
         )
-    lines += ["", *(f"START_VOXEL_{axis} = 1" for axis in (1, 2, 3))]
-    lines += [f"END_VOXEL_{axis} = {length}" for axis, length in ((1, columns), (2, columns), (3, rows))]
+    half, width = _half_acquisition(scan)
+    lines += [*half, "", *(f"START_VOXEL_{axis} = 1" for axis in (1, 2, 3))]
+    lines += [f"END_VOXEL_{axis} = {length}" for axis, length in ((1, width), (2, width), (3, rows))]
     lines += ["OVERSAMPLING_FACTOR = 4 # 0 is linear, 1 the nearest pixel", f"OUTPUT_FILE = {name}.vol"]
     return "\n".join(lines) + "\n"
+
+
+def _half_acquisition(scan: Scan) -> tuple[list[str], int]:
+    """Say that views are to be joined, where they are those of a half acquisition, and how wide slices are."""
+    columns, axis = scan.shape[2], scan.axis_column
+    if axis is None or not is_half_acquisition(scan.angles_deg.value, axis.value, columns):
+        return [], columns
+    edge = axis.value + HALF_PIXEL
+    blend = max(1, int(min(edge, columns - edge)))
+    return [
+        "OPTIONS = {'padding':'E', 'axis_to_the_center':'Y', 'avoidhalftomo':'N'} # N joins a half acquisition",
+        f"PENTEZONE = {blend} # pixels over which its views blend: from the axis to the nearer edge",
+    ], columns + round(2 * abs(edge - columns / 2))
 
 
 def _logarithm(scan: Scan) -> list[str]:

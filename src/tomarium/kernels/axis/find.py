@@ -24,7 +24,7 @@ from tomarium.kernels.axis.opposite import (
 from tomarium.kernels.axis.prepare import Prepared, prepare
 from tomarium.kernels.axis.search import Peak, find_peaks
 from tomarium.kernels.axis.unsteadiness import unsteadiness
-from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
+from tomarium.model.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 
 # Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
 _AGREE_PX: Final = 0.5

@@ -8,9 +8,14 @@ from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from contextlib import suppress
+from math import isfinite
+from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError, ParameterError
+from tomarium.formats.pyhst.par_corrections import corrections
+from tomarium.formats.pyhst.par_frames import TypedPar
+from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.steps.core.serialization import ELSEWHERE, find_step
 
 _WINDOWS: Final = {"ramlak": "ramp", "ram-lak": "ramp", "shepp-logan": "shepp-logan", "cosine": "cosine"} | {
@@ -36,15 +41,25 @@ def demand_ours(text: str, where: str) -> None:
         It is a configuration of nabu or a `.par` of PyHST2.
     """
     if re.search(r"^\s*\[(dataset|reconstruction)\]\s*$", text, re.M):
+        across = re.search(r"^\s*(start_y\s*=\s*[1-9]|end_y\s*=\s*\d)", text, re.M)
         raise InputError(
             f"{where}: a configuration of nabu, which is no protocol; what of it is known says here: "
-            f"{shlex.join(_words_of_nabu(text))}. The page “Coming from nabu” names what does the same for other keys"
+            f"{shlex.join(_words_of_nabu(text))}. "
+            + (
+                "Rows of a slice run the other way here, so count start_y and end_y from the other end. "
+                * bool(across)
+            )
+            + "The page “Coming from nabu” names what does the same for other keys"
         )
     if re.search(r"^\s*FILE_PREFIX\s*=", text, re.M):
+        asked = corrections(TypedPar(Path(where), parse_par(text.encode("utf-8", "surrogateescape"), where)))
+        words = ["tomarium", "run", where, *(word for correction in asked for word in correction.words)]
+        lacking = ", ".join(correction.key for correction in asked if not correction.words)
         raise InputError(
             f"{where}: a parameter file of PyHST2, which is no protocol but opens as a scan, with its axis, angles and "
-            f"pixel: {shlex.join(['tomarium', 'run', where])}. The page “Coming from PyHST2” names the "
-            "steps of its options"
+            f"pixel; what of it is known says here: {shlex.join(words)}"
+            + (f"; nothing here does {lacking}" if lacking else "")
+            + ". The page “Coming from PyHST2” names the steps of its options"
         )
 
 
@@ -96,6 +111,20 @@ def _words_of_nabu(text: str) -> list[str]:
         return (parser.get(section, key, fallback="") or "").strip()
 
     words = ["tomarium", "run", told("dataset", "location") or "SCAN"]
+    columns, rows = (max(1, _whole(told("dataset", key)) or 1) for key in ("binning", "binning_z"))
+    words += _binning_of_nabu(columns, rows)
+    every, _, first = told("dataset", "projections_subsampling").partition(":")
+    if (_whole(every) or 1) > 1 or _whole(first):
+        words += [
+            "--step",
+            "select_views",
+            "--set",
+            f"select_views.keep={_whole(first) or ''}::{_whole(every) or 1}",
+        ]
+    if told("preproc", "normalize_srcurrent").lower() in _SET:
+        words += ["--step", "normalise_beam"]
+    if told("preproc", "flatfield").lower() == "pca":
+        words += ["--step", "dynamic_flat_field"]
     for key, step in (("ccd_filter_enabled", "remove_spikes"), ("double_flatfield", "double_flat_field")):
         if told("preproc", key).lower() in _SET:
             words += ["--step", step]
@@ -110,10 +139,32 @@ def _words_of_nabu(text: str) -> list[str]:
         words += ["--axis", axis]
     if window := _WINDOWS.get(told("reconstruction", "fbp_filter_type").lower()):
         words += ["--set", f"fbp.window={window}"]
-    first, last = (float_of(told("reconstruction", key)) for key in ("start_z", "end_z"))
-    if first is not None and last is not None and 0 <= first <= last:
-        words += ["--rows", f"{int(first)}:{int(last) + 1}"]  # nabu's last slice is included
+    if movements := told("reconstruction", "translation_movements_file"):
+        words += ["--shifts", movements]
+    for axis, binned, option, before in (("z", rows, "--rows", ""), ("x", columns, "--roi", ":,")):
+        start, end = (_whole(told("reconstruction", f"{name}_{axis}")) for name in ("start", "end"))
+        part = _part_of_nabu(start, end, binned)
+        words += [option, before + part] if part else []
     return words
+
+
+def _part_of_nabu(first: int | None, last: int | None, binned: int) -> str:
+    """Say which pixels are wanted: nabu's last one is included, from -1 on backwards, and pixels are the file's."""
+    first, last = first or 0, -1 if last is None else last
+    if first < 0 or last < -1 or (last != -1 and last < first) or (first, last) == (0, -1):
+        return ""
+    return f"{first // binned}:{'' if last == -1 else max(first // binned, last // binned) + 1}"
+
+
+def _binning_of_nabu(columns: int, rows: int) -> list[str]:
+    if columns == rows:
+        return ["--bin", str(columns)] if columns > 1 else []
+    return ["--step", "bin", "--set", f"bin.columns={columns}", "--set", f"bin.rows={rows}"]
+
+
+def _whole(text: str) -> int | None:
+    number = float_of(text)
+    return int(number) if number is not None and isfinite(number) else None
 
 
 def float_of(text: str) -> float | None:

@@ -181,8 +181,9 @@ def _nonconstant(settings: Settings, values: Values) -> str:
     parameters: dict[str, Any] = _windows(values)
     if "-n" in values:
         parameters["blocks"] = values["-n"]
-    line = settings.set("nonconstant_rings", **parameters)
-    return line + ("; every pixel is corrected, -p is not followed" if values.get("-p") else "")
+    if values.get("-p"):
+        parameters["pixel_mask"] = values["-p"]
+    return settings.set("nonconstant_rings", **parameters)
 
 
 def _paganin(settings: Settings, values: Values) -> str:

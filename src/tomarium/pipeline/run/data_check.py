@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError
 from tomarium.kernels.axis.mirror import other_turn
 from tomarium.kernels.blocked_views import blocked_views, transmission_where_lit
-from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
+from tomarium.model.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.run.values_check import of_beam, of_domain, of_flats, of_rows
 from tomarium.steps.core.step import View

@@ -380,7 +380,9 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         cited_by=tuple(citing(record, request_context)),
         funding=funders(record),
         ancestors=tuple(ancestor_relations(record, request_context)),
-        schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
+        schema_org=Markup(SCHEMA_ORG.export_from(request_context.settings["name"], record, address))
+        if record.publication
+        else Markup(""),
     )
     return for_readers(page)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tomarium.errors import MissingData
-from tomarium.kernels.half_acquisition import is_half_acquisition
 from tomarium.kernels.motion.drift import LEAST_PX, MotionEstimate, confidence_of
 from tomarium.kernels.motion.reprojection import LIKE, align
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Layout, Scan
+from tomarium.model.half_acquisition import is_half_acquisition
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Positive
 from tomarium.steps.core.sample import Sample, sample_of
 from tomarium.steps.core.step import Cost, Values, probe

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tomarium.errors import InputError, MissingData
-from tomarium.kernels.half_acquisition import is_half_acquisition
 from tomarium.model import Geometry, Layout, Scan
 from tomarium.model.geometry import BY_NAME
+from tomarium.model.half_acquisition import is_half_acquisition
 from tomarium.steps.core.step import Values
 
 

@@ -12,10 +12,11 @@ from tomarium.errors import ParameterError
 from tomarium.kernels.engines import ON_DEVICE, choose, device_bytes, peak_bytes
 from tomarium.kernels.fbp import BATCH, FEWEST_ANGLES, Beyond
 from tomarium.kernels.fbp import fbp as reconstruct
-from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
+from tomarium.kernels.half_acquisition import field_columns, turn_of
 from tomarium.kernels.ramp import Window
 from tomarium.kernels.truncation import Edge, far_edge, truncated_views
 from tomarium.model import Geometry, Layout, Slab
+from tomarium.model.half_acquisition import is_half_acquisition
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, Metres, Ranges
 from tomarium.steps.core.step import Cost, Figure, Values, step

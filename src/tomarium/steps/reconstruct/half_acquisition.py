@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from tomarium.array import lies_elsewhere, like
-from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
+from tomarium.kernels.half_acquisition import overlap_weights
 from tomarium.model import Geometry, Layout, Slab
+from tomarium.model.half_acquisition import is_half_acquisition
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column
 from tomarium.steps.core.step import Cost, Values, step
