@@ -186,6 +186,17 @@ def test_files_in_the_users_own_folder_stay(catalogue: Catalogue, tmp_path: Path
     assert found(catalogue) == []
 
 
+def test_what_a_link_among_the_records_leads_to_stays(catalogue: Catalogue, tmp_path: Path) -> None:
+    records = tmp_path / "records"
+    (records / "molar").rename(tmp_path / "mine")
+    (records / "molar").symlink_to(tmp_path / "mine", target_is_directory=True)
+    before = sorted((tmp_path / "mine").rglob("*"))
+    assert not what_goes(catalogue, ADA, "molar").deletes
+    assert not remove_draft(catalogue, ADA, "molar").deletes
+    assert sorted((tmp_path / "mine").rglob("*")) == before
+    assert (records / "molar").is_symlink()
+
+
 def test_a_folder_that_holds_another_record_stays(catalogue: Catalogue, tmp_path: Path) -> None:
     inner = tmp_path / "records" / "molar" / "inner"
     shutil.copytree(tmp_path / "records" / "other", inner)

@@ -256,14 +256,17 @@ def finish_removal(catalogue: Catalogue, folder: Path) -> str:
     return "removed"
 
 
-def _own_folder(catalogue: Catalogue) -> Path:
-    return (catalogue.home / "records").resolve()
+def _is_own(catalogue: Catalogue, folder: Path) -> bool:
+    """Tell whether a folder lies in the catalogue's own, itself and not as a link to another place."""
+    return not folder.is_symlink() and folder.parent.resolve().is_relative_to(
+        (catalogue.home / "records").resolve()
+    )
 
 
 def _removal(catalogue: Catalogue, connection: Connection, reader: Reader, id: str) -> Removal:
     lived, folder = _demand_removable(connection, reader, id)
     own = folder is not None and not isinstance(folder, ObjectPath)
-    deletes = own and folder is not None and folder.parent.is_relative_to(_own_folder(catalogue))
+    deletes = own and folder is not None and _is_own(catalogue, folder)
     if deletes and folder is not None:
         _demand_alone(connection, folder)
     waiting = _demand_idle(connection, id)
