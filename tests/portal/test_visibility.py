@@ -559,6 +559,18 @@ def test_only_keepers_manage(catalogue: Catalogue, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
+def test_only_owners_and_curators_remove_a_draft(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        for id in STATES:
+            hidden = 404 if expected(name, id) == "nothing" else 403
+            told = 200 if id == "draft" else 422  # what was published is never removed
+            for door in ("remove", "remove.json"):
+                status = client.get(f"/records/{id}/{door}").status_code
+                assert status == (told if name in SEES_ALL else hidden), (door, id)
+            assert client.post(f"/records/{id}/remove", data={"confirm": "yes"}).status_code == 401, id
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_only_keepers_make_models(catalogue: Catalogue, name: str) -> None:
     with client_of(catalogue, READERS[name]) as client:
         for id in STATES:
@@ -633,6 +645,10 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         "log",  # test_entities.py
     )
     known |= {f"/records/{{id}}/{door}" for door in keepers}  # test_only_keepers_manage
+    known |= {
+        "/records/{id}/remove",
+        "/records/{id}/remove.json",
+    }  # test_only_owners_and_curators_remove_a_draft
     kinds = {route.path for route in app.routes if isinstance(route, Route) and route.path.count("{id}")}
     others = {path for path in kinds if not path.startswith(("/records/", "/uploads/"))}
     entities = {
