@@ -82,12 +82,9 @@ static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int co
         const int width = smaller(LANES, columns - u);
         for (int z = 0; z < LANES; ++z) {
             const float* from = first + z * row_stride + u;
-            for (int p = 0; p < PARTS; ++p) put_part(block + z, p, Part{});
-            if (z >= rows) continue;
-            if (width == LANES)
-                for (int p = 0; p < PARTS; ++p) put_part(block + z, p, load_part(from + p * PART));
-            else
-                __builtin_memcpy(&block[z], from, sizeof(float) * width);
+            const bool whole = z < rows && width == LANES;
+            for (int p = 0; p < PARTS; ++p) put_part(block + z, p, whole ? load_part(from + p * PART) : Part{});
+            if (z < rows && !whole) __builtin_memcpy(&block[z], from, sizeof(float) * width);
         }
         transpose(block);
         for (int j = 0; j < width; ++j)

@@ -15,6 +15,7 @@ from tomarium.conversion.cast import CastReport, convert_cast
 from tomarium.conversion.convert import convert
 from tomarium.errors import FormatError, ParameterError
 from tomarium.model import Volume
+from tomarium.model.image import metadata_without_run
 from tomarium.pipeline.protocol.protocol import Item, Protocol
 from tomarium.pipeline.run.result_files import VOLUME
 from tomarium.pipeline.run.runner import Outcome
@@ -228,7 +229,7 @@ def export(
         raise FormatError(f"{folder}: holds no volume that could be written as {request.word}")
     entry: dict[str, Any] = {"file": request.name, "format": FORMATS[request.word][0], "type": request.dtype}
     path, form = folder / request.name, FORMATS[request.word][0]
-    volume = replace(volume, metadata=_metadata_without_run(volume))
+    volume = replace(volume, metadata=metadata_without_run(volume.metadata))
     if request.dtype == "float32":
         convert(
             volume,
@@ -262,11 +263,6 @@ def _told(report: CastReport) -> dict[str, Any]:
         "not_finite": report.not_finite,
         "largest_error": report.largest_error,
     }
-
-
-def _metadata_without_run(volume: Volume) -> dict[str, Any]:
-    """Return the metadata without those of the run, which the record holds itself."""
-    return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 
 
 def exports_of(folder: Path) -> list[dict[str, Any]]:

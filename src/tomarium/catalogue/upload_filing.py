@@ -63,11 +63,9 @@ def owner_who_files(root: Path, id: str) -> Reader | None:
     Reader or None
         None where no batch notes it.
     """
-    for home in root.iterdir() if root.is_dir() else ():
+    for home in batches_filed_as(root, id):
         with suppress(OSError, ValueError):
-            batch = read_batch(home)
-            if batch.get(FILING) == id:
-                return Reader(str(batch["owner"]), "member")
+            return Reader(str(read_batch(home)["owner"]), "member")
     return None
 
 

@@ -179,6 +179,24 @@ class Volume(Image):
             )
 
 
+def metadata_without_run(metadata: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    """Return the metadata of an image that hold for another one made of it.
+
+    Parameters
+    ----------
+    metadata : Mapping
+        Of the image.
+    more : str
+        Names that are left out besides those of the run and of the file that it wrote.
+
+    Returns
+    -------
+    dict
+        What is left.
+    """
+    return {name: value for name, value in metadata.items() if name not in ("provenance", "shards", *more)}
+
+
 def voxel_factors(whole: Sequence[int], shape: Sequence[int]) -> tuple[float, ...]:
     """Tell how much wider the voxels of a level are than those of the finest one.
 

@@ -17,6 +17,7 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats.opening.filenames import natural, series_of
 from tomarium.formats.opening.unpacked import bare
 from tomarium.model import Image, Scan, Volume
+from tomarium.model.image import metadata_without_run
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp")
 TIFFS: Final = (".tif", ".tiff")
@@ -148,12 +149,8 @@ def series_of_image(opened: Scan | Image, path: Path) -> SliceSeries:
         raise InputError(
             f"{path}: holds an image of {opened.ndim} axes, no series of slices; give the folder of all slices"
         )
-    entries = () if isinstance(opened, Scan) else opened.metadata.items()
-    metadata = {
-        name: value
-        for name, value in entries
-        if name not in ("provenance", "shards", "writer", "uncalibrated")
-    }
+    entries = {} if isinstance(opened, Scan) else opened.metadata
+    metadata = metadata_without_run(entries, "writer", "uncalibrated")
     return _checked_series(
         read, shape, dtype, path, opened.name or path.stem, voxel, _numbers(path, shape[0]), metadata
     )

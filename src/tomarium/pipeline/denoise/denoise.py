@@ -29,6 +29,7 @@ from tomarium.kernels.image_statistics import counted_columns
 from tomarium.kernels.metrics import noise
 from tomarium.kernels.projection import project
 from tomarium.model import Scan, Volume
+from tomarium.model.image import metadata_without_run
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.run.reconstruct import Slices, slices_at
 from tomarium.pipeline.segment.field import stated_field
@@ -318,14 +319,11 @@ def write_denoised(
         **({"field": field} if (field := stated_field(volume)[0]) else {}),
         **account,
     }
-    metadata = {
-        name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")
-    }
     denoised = replace(
         volume,
         data=Denoised(volume, kind, strength),
         levels=(),
-        metadata={**metadata, "denoised": denoised_account},
+        metadata={**metadata_without_run(volume.metadata), "denoised": denoised_account},
     )
     return convert(
         denoised,

@@ -14,6 +14,7 @@ from tomarium import units
 from tomarium.conversion.convert import Converted, convert
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Axis, Volume
+from tomarium.model.image import metadata_without_run
 from tomarium.pipeline.segment.field import stated_field
 from tomarium.pipeline.segment.label_volume import Tell, write_labels
 from tomarium.pipeline.segment.slabs import slab_height, slabs
@@ -221,16 +222,13 @@ def in_cubes(volume: Volume, edge_m: float, *, labels: bool = False) -> Volume:
         "method": "nearest" if labels else "linear",
         **({"field": field} if field else {}),
     }
-    metadata = {
-        name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")
-    }
     return replace(
         volume,
         data=Cubes(volume, (z, y, x)),
         axes=axes,
         levels=(),
         level_axes=(),
-        metadata={**metadata, "resampled": account},
+        metadata={**metadata_without_run(volume.metadata), "resampled": account},
     )
 
 

@@ -15,6 +15,7 @@ from tomarium.conversion.convert import Converted, convert
 from tomarium.errors import CannotFit, InputError, ParameterError
 from tomarium.kernels.motion.volume_pose import Pose
 from tomarium.model import Volume
+from tomarium.model.image import metadata_without_run
 from tomarium.pipeline.run.provenance import fingerprint
 from tomarium.pipeline.stitch.overlap import LIKE, Pair, overlapping, register_pair, rough_pose
 from tomarium.pipeline.stitch.part import Part, demand_alike
@@ -445,11 +446,7 @@ def _describe(
         "levels": levels,
         "field": ["circle" if part.circle else "box" for part in parts],
     }
-    metadata = {
-        name: value
-        for name, value in first.metadata.items()
-        if name not in ("provenance", "shards", "grey_range", "denoised", "writer")
-    }
+    metadata = metadata_without_run(first.metadata, "grey_range", "denoised", "writer")
     return Volume(stitched, axes, parts[0].unit, first.name, first.path, {**metadata, "stitched": account})
 
 
