@@ -223,6 +223,54 @@ struct Halving {
     std::ptrdiff_t rows, columns;
 };
 
+constexpr std::ptrdiff_t LONGEST_DISTANCE_AXIS = 32766; // voxels; an offset fits in 16 bits
+
+// How far each voxel of a body is from the nearest one outside; see distance.h.
+struct Distance {
+    const std::uint8_t* body; // (z, y, x), 0 outside
+    std::ptrdiff_t depth, rows, columns;
+    double spacing[3]; // of voxels (z, y, x)
+    double reach;      // distance that is enough, or infinity
+    const float* less; // (z, y, x) taken off by the place of the nearest voxel outside; or null
+    bool squared;      // whether `out` is the square
+    float* out;        // (z, y, x)
+    void* scratch;     // (distance_scratch_bytes,)
+};
+
+// Of a smoothed volume: gradient and curvatures of its planes first to last - 1; see neighbourhood.h.
+struct Neighbourhood {
+    const float* values; // (z, y, x)
+    std::ptrdiff_t depth, rows, columns, first, last;
+    double factor;         // of the second derivatives
+    float* out;            // (last - first, y, x, stride), of which the first four of each voxel are filled
+    std::ptrdiff_t stride; // numbers of `out` from one voxel to the next
+};
+
+// Symmetric 3 x 3 tensors, and where their eigenvalues go.
+struct Tensors {
+    const float* entries; // (6, tensor): zz, zy, zx, yy, yx, xx
+    std::ptrdiff_t count;
+    float* out; // (tensor, stride), of which the first three of each are filled
+    std::ptrdiff_t stride;
+};
+
+struct TreeNode {
+    float threshold;      // infinite on a leaf
+    std::int32_t feature; // the one that is compared
+    std::int32_t lower;   // node where it is not above the threshold, the next one where it is; itself on a leaf
+};
+
+// Decision trees, and what they say of voxels.
+struct Trees {
+    const TreeNode* nodes;
+    const std::int32_t* roots; // (tree,)
+    const double* shares;      // (node, class), of leaves
+    int trees, classes;
+    const float* features; // (voxel, feature)
+    std::ptrdiff_t voxels, features_of_voxel;
+    double* out; // (voxel, class): sums over the trees
+};
+
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
 struct BitshuffledChunk {
     const std::uint8_t* packed;
@@ -296,6 +344,12 @@ struct Kernels {
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);
     void (*search_shifts)(const ShiftSearch&);
+    std::ptrdiff_t (*distance_scratch_bytes)(const Distance&);
+    void (*distance_planes)(const Distance&, std::ptrdiff_t first, std::ptrdiff_t last); // first this, for all planes
+    void (*distance_rows)(const Distance&, std::ptrdiff_t first, std::ptrdiff_t last);   // then this, for all rows
+    void (*curvatures)(const Neighbourhood&);
+    void (*eigenvalues_of_tensors)(const Tensors&);
+    void (*sum_trees)(const Trees&);
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
     std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk

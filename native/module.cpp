@@ -9,9 +9,11 @@
 #include <mutex>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -681,6 +683,74 @@ void search_shifts(In<std::uint16_t, 3> field, In<std::int32_t, 1> offsets, In<s
     kernel.search_shifts(s);
 }
 
+// The planes or the rows first to last - 1: all planes first, then all rows.
+void distance(In<std::uint8_t, 3> body, std::tuple<double, double, double> spacing, double reach,
+              std::optional<In<float, 3>> less, bool squared, Out<float, 3> out, bool along_z, std::size_t first,
+              std::size_t last, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    for (int axis = 0; axis < 3; ++axis) {
+        demand(body.shape(axis) == out.shape(axis), "out must be as large as body");
+        demand(!less || less->shape(axis) == out.shape(axis), "less must be as large as body");
+        demand(std::ptrdiff_t(out.shape(axis)) <= LONGEST_DISTANCE_AXIS, "an axis must have at most 32766 voxels");
+    }
+    demand(first <= last && last <= out.shape(along_z ? 1 : 0), "first and last must be planes, or rows, of out");
+    const auto [z, y, x] = spacing;
+    demand(z > 0 && y > 0 && x > 0 && reach > 0, "spacing and reach must be above 0");
+    Distance d{body.data(), std::ptrdiff_t(out.shape(0)), std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2)),
+               {z, y, x}, reach, less ? less->data() : nullptr, squared, out.data(), nullptr};
+    nb::gil_scoped_release released;
+    const std::unique_ptr<double[]> scratch(new double[std::size_t(kernel.distance_scratch_bytes(d)) / sizeof(double) + 1]);
+    d.scratch = scratch.get();
+    (along_z ? kernel.distance_rows : kernel.distance_planes)(d, std::ptrdiff_t(first), std::ptrdiff_t(last));
+}
+
+// Gradient and curvatures of planes of a smoothed volume, into the features of each voxel from number `place` on.
+void curvatures(In<float, 3> values, std::size_t first, std::size_t last, double factor, Out<float, 4> out, std::size_t place,
+                const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(first <= last && last <= values.shape(0) && out.shape(0) == last - first, "first and last must be planes");
+    demand(out.shape(1) == values.shape(1) && out.shape(2) == values.shape(2), "out must have the planes' shape");
+    demand(place + 4 <= out.shape(3), "four numbers of out must lie from place on");
+    const Neighbourhood n{values.data(), std::ptrdiff_t(values.shape(0)), std::ptrdiff_t(values.shape(1)),
+                          std::ptrdiff_t(values.shape(2)), std::ptrdiff_t(first), std::ptrdiff_t(last), factor,
+                          out.data() + place, std::ptrdiff_t(out.shape(3))};
+    nb::gil_scoped_release released;
+    kernel.curvatures(n);
+}
+
+void eigenvalues(In<float, 2> entries, Out<float, 2> out, std::size_t place, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(entries.shape(0) == 6 && out.shape(0) == entries.shape(1), "entries must be (6, tensor), out (tensor, number)");
+    demand(place + 3 <= out.shape(1), "three numbers of out must lie from place on");
+    const Tensors t{entries.data(), std::ptrdiff_t(entries.shape(1)), out.data() + place, std::ptrdiff_t(out.shape(1))};
+    nb::gil_scoped_release released;
+    kernel.eigenvalues_of_tensors(t);
+}
+
+// `tests` and `links` are the nodes: threshold; feature and lower child.
+void sum_trees(In<float, 1> tests, In<std::int32_t, 2> links, In<std::int32_t, 1> roots, In<double, 2> shares,
+               In<float, 2> features, Out<double, 2> out, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t count = tests.shape(0);
+    demand(links.shape(0) == count && links.shape(1) == 2 && shares.shape(0) == count, "nodes must be as many everywhere");
+    demand(out.shape(0) == features.shape(0) && out.shape(1) == shares.shape(1), "out must be (voxel, class)");
+    std::vector<TreeNode> nodes(count);
+    for (std::size_t k = 0; k < count; ++k) {
+        nodes[k] = {tests.data()[k], links.data()[2 * k], links.data()[2 * k + 1]};
+        demand(nodes[k].feature >= 0 && std::size_t(nodes[k].feature) < features.shape(1), "a feature is none of a voxel's");
+        const bool leaf = nodes[k].lower == std::int32_t(k);
+        demand(leaf ? nodes[k].threshold == std::numeric_limits<float>::infinity()
+                    : nodes[k].lower > std::int32_t(k) && std::size_t(nodes[k].lower) + 1 < count,
+               "a node must lead to two later ones, or be a leaf");
+    }
+    for (std::size_t k = 0; k < roots.shape(0); ++k)
+        demand(roots.data()[k] >= 0 && std::size_t(roots.data()[k]) < count, "a root must be a node");
+    const Trees t{nodes.data(), roots.data(), shares.data(), int(roots.shape(0)), int(shares.shape(1)), features.data(),
+                  std::ptrdiff_t(features.shape(0)), std::ptrdiff_t(features.shape(1)), out.data()};
+    nb::gil_scoped_release released;
+    kernel.sum_trees(t);
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -795,6 +865,13 @@ NB_MODULE(_native, m) {
     def_halve<std::uint8_t>(m);
     m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
           "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
+    m.def("distance", distance, "body"_a.noconvert(), "spacing"_a, "reach"_a, "less"_a.noconvert().none(), "squared"_a,
+          "out"_a.noconvert(), "along_z"_a, "first"_a, "last"_a, "level"_a);
+    m.def("curvatures", curvatures, "values"_a.noconvert(), "first"_a, "last"_a, "factor"_a, "out"_a.noconvert(), "place"_a,
+          "level"_a);
+    m.def("eigenvalues", eigenvalues, "entries"_a.noconvert(), "out"_a.noconvert(), "place"_a, "level"_a);
+    m.def("sum_trees", sum_trees, "tests"_a.noconvert(), "links"_a.noconvert(), "roots"_a.noconvert(), "shares"_a.noconvert(),
+          "features"_a.noconvert(), "out"_a.noconvert(), "level"_a);
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
     m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
           "level"_a);

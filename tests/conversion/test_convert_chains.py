@@ -8,10 +8,15 @@ import h5py
 import numpy as np
 import pytest
 
+import tomarium as tm
 from conversion.scan_makers import FRAMES, data_exchange, nxtomo, open_scan, sinograms, tree
+from tomarium.conversion.cast import convert_cast
 from tomarium.conversion.compare import compare
 from tomarium.conversion.convert import convert
+from tomarium.errors import InputError
 from tomarium.formats.provenance.original import beside
+from tomarium.formats.zarr.writer import create
+from tomarium.pipeline.resample.cubes import write_cubes
 
 ENDINGS = {"data-exchange": ".h5", "nxtomo": ".nx", "edf": "", "tiff": "", "pyhst-par": ".par"}
 CHAINS = [
@@ -168,3 +173,36 @@ def test_frames_of_two_names_are_not_kept_twice(tmp_path: Path, between: str) ->
     kept = beside(end) if between == "edf" else end
     assert kept.stat().st_size < (0 if between == "edf" else frames.nbytes) + 100_000
     assert tree(follow(end.parent, end, ("nxtomo",))) == tree(tmp_path / "a.nx")
+
+
+def test_labels_stay_labels(tmp_path: Path) -> None:
+    labels = np.zeros((96, 70, 66), np.uint16)
+    labels[::2, ::2, ::2], labels[1::2] = 7, 300  # what is picked holds 7 alone, a mean would hold neither
+    writer = create(
+        tmp_path / "labels.zarr",
+        (96, 70, 66),
+        np.dtype(np.uint16),
+        voxel_m=(3e-6, 1e-6, 1e-6),
+        slab_rows=64,
+        unit="",
+        name="labels",
+        labels=True,
+    )
+    writer.write(0, labels[:64])
+    writer.write(64, labels[64:])
+    writer.finish()
+    opened = tm.open(tmp_path / "labels.zarr")
+    assert opened.holds_labels
+    assert len(opened.levels) > 1
+    for name, version in (("copy.zarr", None), ("old.zarr", "ome-zarr-0.4")):
+        convert(opened, tmp_path / name, to=version)
+        copy = tm.open(tmp_path / name)
+        assert copy.holds_labels
+        np.testing.assert_array_equal(copy, labels)
+        for level, picked in zip(copy.levels[1:], opened.levels[1:], strict=True):
+            np.testing.assert_array_equal(level[:], picked[:])
+    cubes = tm.open(write_cubes(opened, tmp_path / "cubes.zarr", 1e-6).target)
+    assert cubes.holds_labels
+    assert set(np.unique(cubes)) == {0, 7, 300}
+    with pytest.raises(InputError, match="holds labels"):
+        convert_cast(opened, tmp_path / "cast.tif", "uint8")

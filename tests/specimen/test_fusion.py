@@ -14,7 +14,7 @@ from specimen_fusion import NAMES, Case, case
 from tomarium import formats
 from tomarium.errors import InputError
 from tomarium.model import Volume
-from tomarium.pipeline.segment import slabs as slab_module
+from tomarium.pipeline.segment import tiles
 from tomarium.pipeline.segment.slabs import Smoothed
 from tomarium.specimen.fusion import features
 from tomarium.specimen.fusion import fuse as module
@@ -86,8 +86,10 @@ def test_slabs_of_any_height_tell_the_same(
 ) -> None:
     monkeypatch.setattr(module, "learn", lambda *_given: fused[1].learned)
     monkeypatch.setattr(module, "_HEIGHT", 16)
-    monkeypatch.setattr(slab_module, "SLAB_BYTES", 50 * EDGE * EDGE * features.BYTES)
-    assert features.height_of(drawn.volume.shape) == 14
+    monkeypatch.setattr(tiles, "HELD_BYTES", 50 * EDGE * EDGE * 4)
+    monkeypatch.setattr(tiles, "LOWEST", 1)
+    monkeypatch.setattr(tiles, "SIDE", 37)
+    assert tiles.height_of(drawn.volume.shape, features.HALO) == 14
     again = fuse(drawn.volume, [drawn.map], tmp_path / "out")
     for name in (LABELS, CONFIDENCE):
         assert (read(tmp_path / "out" / name) == read(fused[0] / name)).all()

@@ -76,8 +76,8 @@ def command(
 
     With --cubes, a volume whose voxels are longer along one axis, as of FIB slices, is written in cubes, which
     skeletons, thickness and a watershed need. Values between voxels are linear, and are averaged where cubes are longer
-    than voxels; --labels takes the label at the middle of a cube. No detail is won: slices 20 nm apart stay 20 nm
-    apart.
+    than voxels; --labels takes the label at the middle of a cube, as it is done without it for an OME-Zarr label image.
+    No detail is won: slices 20 nm apart stay 20 nm apart.
 
     \b
     tomarium convert scan.h5 scan.nx

@@ -132,6 +132,11 @@ def convert_cast(
             f"{opened.path}: its numbers were cast before, {opened.metadata['grey_range']}; cast the volume of "
             f"floats that it was made of"
         )
+    if opened.holds_labels:
+        raise InputError(
+            f"{opened.path}: holds labels, whose numbers --dtype would spread as grey values; convert it without "
+            f"--dtype, which keeps each number"
+        )
     form = choose(target, "volume", to)
     say = on_progress or (lambda stage, done, total: None)
     source = "as given"

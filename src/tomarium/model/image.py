@@ -102,6 +102,11 @@ class Image:
         """Number of axes."""
         return len(self.axes)
 
+    @property
+    def holds_labels(self) -> bool:
+        """Whether its file says that its values are labels: numbers of objects, between which nothing lies."""
+        return self.metadata.get("labels") is True and self.dtype.kind in "iub"
+
     def __len__(self) -> int:
         return self.shape[0]
 

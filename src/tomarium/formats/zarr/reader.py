@@ -131,7 +131,8 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         )
     attributes = attributes_of(path) or {}
     try:
-        multiscale = attributes.get("ome", attributes)["multiscales"][0]
+        ome = attributes.get("ome", attributes)
+        multiscale = ome["multiscales"][0]
         if len(multiscale["datasets"]) > _MOST_LEVELS:
             raise FormatError(
                 f"{path}: tells of {len(multiscale['datasets'])} levels of resolution, which is absurd; it is made to "
@@ -146,7 +147,7 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         )
         placed = [_axes_of_level(multiscale, number) for number in range(len(levels))]
         axes, notes = placed[0]
-        placing = tells_places(attributes.get("ome", attributes), multiscale)
+        placing = tells_places(ome, multiscale)
         shapes = [level.shape for level in levels]
         name = str(multiscale.get("name") or path.name)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
@@ -159,7 +160,7 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         )
     for level in levels:
         level.check_names(tuple(axis.name for axis in axes))
-    several = len(attributes.get("ome", attributes)["multiscales"])
+    several = len(ome["multiscales"])
     if several > 1:
         notes.append(f"{several} multiscale images lie in this group; the first was opened")
     if counts[0] is None and not in_part:  # what was written here tells how many chunks it has
@@ -171,6 +172,8 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
         ]
     if any(axis.unit == "px" for axis in axes if axis.name in _SPACE):
         own["uncalibrated"] = True
+    if "image-label" in ome:
+        own["labels"] = True
     unit = str(own.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
         return Volume(levels[0], axes, unit, name, path, own, levels=levels,
@@ -341,6 +344,7 @@ def _create(path: Path, volume: Volume, version: str, origin: str) -> VolumeWrit
         attributes=volume.metadata,
         version=version,
         origin=origin,
+        labels=volume.holds_labels,
     )
 
 

@@ -253,7 +253,7 @@ def write_cubes(
     edge_m : float
         Edge of a cube, m.
     labels : bool
-        Whether its values are labels.
+        Whether its values are labels; those of a file that says so are taken for labels without it.
     to : str or None
         Name of the format, where the ending does not tell it.
     overwrite : bool
@@ -274,6 +274,7 @@ def write_cubes(
         There would be more than 2⁴⁰ voxels.
     """
     say = tell or (lambda stage, done, total: None)
+    labels = labels or volume.holds_labels
     if labels and volume.dtype.kind not in "iub":
         raise InputError(
             f"{volume.path}: holds {volume.dtype}, and labels are whole numbers; leave out --labels"

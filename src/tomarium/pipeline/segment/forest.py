@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.errors import InputError
+from tomarium.kernels.curvature import curvatures
+from tomarium.kernels.decision_trees import probabilities, trees_of
 from tomarium.model import Volume
 from tomarium.optional_packages import optional_import
 from tomarium.pipeline.segment.slabs import Smoothed, slab_height, slabs
+from tomarium.pipeline.segment.tiles import Region, around, each_region, height_of, regions_with, tiles
 
 SCALES: Final = (1.0, 2.0, 4.0)
 """σ in px at which features are taken."""
 
 HALO: Final = ceil(4 * max(SCALES)) + 2
 FEATURES: Final = 1 + 5 * len(SCALES)
-BYTES: Final = 4 * (FEATURES + 12)
 MOST_VOXELS: Final = 100_000
 """Painted voxels of a class that are learned from; they are drawn where there are more."""
 
@@ -109,13 +111,15 @@ def _read_table(path: Path) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-def features(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def features(block: NDArray[np.float32], core: Region | None = None) -> NDArray[np.float32]:
     """Describe each voxel by its neighbourhood.
 
     Parameters
     ----------
     block : array of float32, shape (z, y, x)
         Values, with `HALO` neighbours where there are any.
+    core : tuple of slice, optional
+        Voxels that are wanted, z, y, x; all by default.
 
     Returns
     -------
@@ -123,27 +127,35 @@ def features(block: NDArray[np.float32]) -> NDArray[np.float32]:
         The value; and at σ = 1, 2 and 4 px: Gaussian, size of its gradient, and the three eigenvalues of its second
         derivatives times σ², ascending.
     """
+    wanted = whole(block) if core is None else core
+    found = np.empty((*block[wanted].shape, FEATURES), np.float32)
+    fill_features(block, wanted, found)
+    return found
+
+
+def whole(block: NDArray[np.float32]) -> Region:
+    """Return the region that is all of a block."""
+    z, y, x = (slice(0, length) for length in block.shape)
+    return z, y, x
+
+
+def fill_features(block: NDArray[np.float32], core: Region, out: NDArray[np.float32]) -> None:
+    """Describe voxels as `features` does, in the first 16 numbers of each in `out`, shape (z, y, x, number)."""
     ndimage = optional_import("scipy.ndimage", "analysis")
-    features_of_voxels = np.empty((*block.shape, FEATURES), np.float32)
-    features_of_voxels[..., 0] = block
+    out[..., 0] = block[core]
+    near, within = around(core, 2, block.shape)
     for number, sigma in enumerate(SCALES):
         place = 1 + 5 * number
-        smooth = ndimage.gaussian_filter(block, sigma, mode="nearest", truncate=4.0)
-        slopes = [_difference(smooth, axis) for axis in range(3)]
-        features_of_voxels[..., place] = smooth
-        features_of_voxels[..., place + 1] = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
-        curvature = np.empty((*block.shape, 3, 3), np.float32)
-        for i in range(3):
-            for j in range(i, 3):
-                curvature[..., i, j] = curvature[..., j, i] = sigma**2 * _difference(slopes[i], j)
-        features_of_voxels[..., place + 2 : place + 5] = np.linalg.eigvalsh(curvature)
-    return features_of_voxels
-
-
-def _difference(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """Return half the difference of the two neighbours along an axis."""
-    ndimage = optional_import("scipy.ndimage", "analysis")
-    return np.asarray(ndimage.correlate1d(values, [-0.5, 0.0, 0.5], axis, mode="nearest"))
+        smooth = np.ascontiguousarray(
+            ndimage.gaussian_filter(block, sigma, mode="nearest", truncate=4.0)[near]
+        )
+        out[..., place] = smooth[within]
+        if within[1:] == (slice(0, smooth.shape[1]), slice(0, smooth.shape[2])):
+            curvatures(smooth, within[0], sigma**2, out, place + 1)
+            continue
+        there = np.empty((within[0].stop - within[0].start, *smooth.shape[1:], 4), np.float32)
+        curvatures(smooth, within[0], sigma**2, there, 0)
+        out[..., place + 1 : place + 5] = there[:, within[1], within[2]]
 
 
 def learn(source: Smoothed, painted: Painted, tell: Callable[[str, int, int], None]) -> Any:
@@ -173,21 +185,94 @@ def learn(source: Smoothed, painted: Painted, tell: Callable[[str, int, int], No
         )
     chosen = np.sort(np.concatenate(chosen_of_classes))
     places, classes = painted.places[chosen], painted.classes[chosen]
-    height = slab_height(source.shape, BYTES, HALO)
-    rows = []
-    for start, stop in slabs(source.shape[0], height):
-        in_slab = places[(places[:, 0] >= start) & (places[:, 0] < stop)]
-        if len(in_slab):
-            first, last = int(in_slab[0, 0]), int(in_slab[-1, 0]) + 1
-            rows.append(described(source, first, last)[in_slab[:, 0] - first, in_slab[:, 1], in_slab[:, 2]])
-        tell("learn", stop, source.shape[0])
+    rows = described_places(
+        source, places, HALO, features, FEATURES, lambda done: tell("learn", done, len(places))
+    )
     forest = ensemble.RandomForestClassifier(
         TREES, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0
     )
-    return forest.fit(np.concatenate(rows), classes)
+    return forest.fit(rows, classes)
 
 
-def described(source: Smoothed, start: int, stop: int) -> NDArray[np.float32]:
-    """Return the features of slices, the same in whatever slabs they are read."""
-    low, high = max(0, start - HALO), min(source.shape[0], stop + HALO)
-    return features(source.read(low, high))[start - low : stop - low]
+def described_places(
+    source: Smoothed,
+    places: NDArray[np.int64],
+    halo: int,
+    describe: Callable[[NDArray[np.float32], Region], NDArray[np.float32]],
+    count: int,
+    tell: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """Describe some voxels; only what lies around them is read into tiles.
+
+    Parameters
+    ----------
+    source : Smoothed
+        The volume.
+    places : array of int64, shape (voxel, 3)
+        z, y, x.
+    halo : int
+        Neighbours that a description takes.
+    describe : callable
+        `describe(block, core)` as `features` does.
+    count : int
+        Numbers of each voxel that it gives.
+    tell : callable
+        `tell(voxels done)`.
+
+    Returns
+    -------
+    array of float32, shape (voxel, count)
+        In their order.
+    """
+    rows, done = np.empty((len(places), count), np.float32), 0
+    for gathered in regions_with(places, source.shape, halo):
+        numbers_of = {
+            tuple((part.start, part.stop) for part in region): numbers for region, numbers in gathered
+        }
+
+        def work(block: NDArray[np.float32], core: Region, region: Region) -> int:
+            numbers = numbers_of[tuple((part.start, part.stop) for part in region)]  # noqa: B023  used before the next
+            z, y, x = (places[numbers] - [part.start for part in region]).T
+            rows[numbers] = describe(block, core)[z, y, x]
+            return len(numbers)
+
+        for added in each_region(source, [region for region, _ in gathered], halo, work):
+            done += added
+            tell(done)
+    return rows
+
+
+def classes_of(
+    source: Smoothed, forest: Any, tell: Callable[[str, int, int], None]
+) -> Iterator[NDArray[np.uint8]]:
+    """Tell the class of every voxel.
+
+    Parameters
+    ----------
+    source : Smoothed
+        The volume.
+    forest : sklearn.ensemble.RandomForestClassifier
+        As `learn` made it.
+    tell : callable
+        `tell(stage, done, total)`.
+
+    Yields
+    ------
+    array of uint8, shape (z, y, x)
+        Slices, in order.
+    """
+    trees, classes = trees_of(forest.estimators_), np.asarray(forest.classes_, np.uint8)
+    depth = source.shape[0]
+
+    def work(block: NDArray[np.float32], core: Region, _: Region) -> NDArray[np.uint8]:
+        described = features(block, core)
+        shares = probabilities(trees, described.reshape(-1, FEATURES), threads=1)
+        return np.asarray(classes[shares.argmax(axis=1)].reshape(described.shape[:3]))
+
+    for start, stop in slabs(depth, height_of(source.shape, HALO)):
+        labels = np.empty((stop - start, *source.shape[1:]), np.uint8)
+        regions = tiles(source.shape, start, stop)
+        for (_, y, x), found in zip(regions, each_region(source, regions, HALO, work), strict=True):
+            labels[:, y, x] = found
+        yield labels
+        tell("classes", stop, depth)

@@ -309,8 +309,4 @@ def _forest(source: Smoothed, painted: Path, say: Tell) -> Iterator[NDArray[np.u
     trees = forest.learn(source, forest.read_painted(painted, source.shape), say)
     if len(trees.classes_) < 2:
         raise InputError(f"{painted}: one class only was painted")
-    depth = source.shape[0]
-    for start, stop in slabs(depth, slab_height(source.shape, 2 * forest.BYTES, forest.HALO)):
-        rows = forest.described(source, start, stop).reshape(-1, forest.FEATURES)
-        yield trees.predict(rows).astype(np.uint8).reshape(stop - start, *source.shape[1:])
-        say("classes", stop, depth)
+    yield from forest.classes_of(source, trees, say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from tomarium.array import processors
 from tomarium.errors import InputError
+from tomarium.kernels.decision_trees import Trees, probabilities, trees_of
 from tomarium.optional_packages import optional_import
 from tomarium.specimen.fusion.class_map import Samples
 
@@ -93,10 +95,13 @@ class Classifier:
     phases: NDArray[np.int64]
     held_out: HeldOut
 
+    @cached_property
+    def _trees(self) -> Trees:
+        return trees_of(self.forest.estimators_)
+
     def probabilities(self, features: NDArray[np.float32]) -> Array:
-        """Return calibrated probabilities, shape (voxel, phase)."""
-        self.forest.n_jobs = _threads(len(features) // 10)
-        return self.calibration(self.forest.predict_proba(features))
+        """Return calibrated probabilities, shape (voxel, phase), in the thread that asks."""
+        return self.calibration(probabilities(self._trees, features, threads=1))
 
 
 def learn(features: NDArray[np.float32], samples: Samples, tell: Tell) -> Classifier:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.curvature import ENTRIES, eigenvalues
 from tomarium.optional_packages import optional_import
 from tomarium.pipeline.segment import forest
-from tomarium.pipeline.segment.slabs import Smoothed, slab_height, slabs
+from tomarium.pipeline.segment.slabs import Smoothed
+from tomarium.pipeline.segment.tiles import Region, around, bytes_of
 
 HALO: Final = forest.HALO
 FEATURES: Final = forest.FEATURES + 3
-BYTES: Final = 4 * (2 * FEATURES + 30)
-"""Bytes of a voxel while it is described."""
 
 NAMES: Final = (
     "grey value",
@@ -36,15 +36,22 @@ NAMES: Final = (
 
 _DERIVED: Final = 1.0
 _AVERAGED: Final = 2.0
+_REACH: Final = 8
+_BLOCK_BYTES: Final = 4 * 10
+"""Of a voxel of a tile with its neighbours: value, smoothed, what smoothing takes, three slopes and their products."""
+_CORE_BYTES: Final = 4 * (FEATURES + 6) + 8 * 16
+"""Of a voxel of a tile: features, tensor, and what trees say of some phases, twice."""
 
 
-def described(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def described(block: NDArray[np.float32], core: Region | None = None) -> NDArray[np.float32]:
     """Describe each voxel by its neighbourhood.
 
     Parameters
     ----------
     block : array of float32, shape (z, y, x)
         Values, with `HALO` neighbours where there are any.
+    core : tuple of slice, optional
+        Voxels that are wanted, z, y, x; all by default.
 
     Returns
     -------
@@ -53,28 +60,21 @@ def described(block: NDArray[np.float32]) -> NDArray[np.float32]:
         σ = 1 px, averaged with σ = 2 px), ascending: how lamellae and rims lie.
     """
     ndimage = optional_import("scipy.ndimage", "analysis")
-    described_voxels = np.empty((*block.shape, FEATURES), np.float32)
-    described_voxels[..., : forest.FEATURES] = forest.features(block)
+    wanted = forest.whole(block) if core is None else core
+    found = np.empty((*block[wanted].shape, FEATURES), np.float32)
+    forest.fill_features(block, wanted, found)
     smooth = ndimage.gaussian_filter(block, _DERIVED, mode="nearest", truncate=4.0)
-    slopes = [ndimage.correlate1d(smooth, [-0.5, 0.0, 0.5], axis, mode="nearest") for axis in range(3)]
-    tensor = np.empty((*block.shape, 3, 3), np.float32)
-    for i in range(3):
-        for j in range(i, 3):
-            mean = ndimage.gaussian_filter(slopes[i] * slopes[j], _AVERAGED, mode="nearest", truncate=4.0)
-            tensor[..., i, j] = tensor[..., j, i] = mean
-    described_voxels[..., forest.FEATURES :] = np.sqrt(np.maximum(np.linalg.eigvalsh(tensor), 0.0))
-    return described_voxels
-
-
-def of_slices(source: Smoothed, start: int, stop: int) -> NDArray[np.float32]:
-    """Return the features of slices, the same in whatever slabs they are read."""
-    low, high = max(0, start - HALO), min(source.shape[0], stop + HALO)
-    return described(source.read(low, high))[start - low : stop - low]
-
-
-def height_of(shape: tuple[int, ...]) -> int:
-    """Return how many slices are described at once."""
-    return slab_height(shape, BYTES, HALO)
+    # What is averaged reaches so far, and a slope one voxel further.
+    near, within = around(wanted, _REACH + 1, block.shape)
+    slopes = [ndimage.correlate1d(smooth[near], [-0.5, 0.0, 0.5], axis, mode="nearest") for axis in range(3)]
+    entries = np.empty((len(ENTRIES), *found.shape[:3]), np.float32)
+    for entry, (i, j) in zip(entries, ENTRIES, strict=True):
+        mean = ndimage.gaussian_filter(slopes[i] * slopes[j], _AVERAGED, mode="nearest", truncate=4.0)
+        entry[:] = mean[within]
+    roots = found.reshape(-1, FEATURES)
+    eigenvalues(entries.reshape(len(ENTRIES), -1), roots, forest.FEATURES)
+    np.sqrt(np.maximum(roots[:, forest.FEATURES :], 0.0), out=roots[:, forest.FEATURES :])
+    return found
 
 
 def at_places(
@@ -87,7 +87,7 @@ def at_places(
     source : Smoothed
         The volume.
     places : array of int64, shape (voxel, 3)
-        z, y, x, ascending along z.
+        z, y, x.
     tell : callable
         `tell(stage, done, total)`.
 
@@ -96,17 +96,11 @@ def at_places(
     array of float32, shape (voxel, 19)
         In their order.
     """
-    values = np.empty((len(places), FEATURES), np.float32)
-    depth = source.shape[0]
-    for start, stop in slabs(depth, min(HALO, height_of(source.shape))):
-        first, last = np.searchsorted(places[:, 0], (start, stop))
-        if first == last:
-            continue
-        places_here = places[first:last]
-        low = np.maximum(places_here.min(axis=0) - HALO, 0)
-        high = np.minimum(places_here.max(axis=0) + 1 + HALO, source.shape)
-        block = source.read(int(low[0]), int(high[0]))[:, low[1] : high[1], low[2] : high[2]]
-        z, y, x = (places_here - low).T
-        values[first:last] = described(np.ascontiguousarray(block))[z, y, x]
-        tell("features", stop, depth)
-    return values
+    return forest.described_places(
+        source, places, HALO, described, FEATURES, lambda done: tell("features", done, len(places))
+    )
+
+
+def memory_of(shape: Sequence[int]) -> int:
+    """Return how many bytes it takes to describe all voxels of a volume, tile by tile."""
+    return bytes_of(shape, HALO, _BLOCK_BYTES, _CORE_BYTES)

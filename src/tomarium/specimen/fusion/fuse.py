@@ -19,6 +19,7 @@ from tomarium.formats.zarr.progress import is_unfinished
 from tomarium.formats.zarr.writer import VolumeWriter, create, is_finished, open_writer
 from tomarium.model import Volume
 from tomarium.pipeline.segment.slabs import SLAB_BYTES, Smoothed, slabs
+from tomarium.pipeline.segment.tiles import Region, each_region, height_of, tiles
 from tomarium.specimen.fusion import features as described
 from tomarium.specimen.fusion.class_map import ClassMap, Samples, samples_of
 from tomarium.specimen.fusion.classifier import Classifier, learn
@@ -171,8 +172,7 @@ def fuse(
 def memory_of(volume: Volume) -> int:
     """Return how many bytes the pass over a volume takes, besides what has been learned."""
     plane = volume.shape[1] * volume.shape[2]
-    slices = described.height_of(volume.shape) + 2 * described.HALO
-    return slices * plane * described.BYTES + 2 * _height(volume.shape) * plane
+    return described.memory_of(volume.shape) + 7 * _height(volume.shape) * plane
 
 
 def _height(shape: tuple[int, ...]) -> int:
@@ -291,27 +291,36 @@ def _label_slab(
     count, random = len(learned.phases), np.random.default_rng(start)
     voxels, expected, unknown = np.zeros(count, np.int64), np.zeros(count), 0
     points, places, probabilities = [], [], []
-    for low, high in slabs(stop - start, described.height_of(volume.shape)):
-        rows = described.of_slices(source, start + low, start + high).reshape(-1, described.FEATURES)
-        finite = np.isfinite(np.asarray(volume[start + low : start + high], np.float32)).ravel()
-        probabilities_of_rows = learned.probabilities(rows)
-        called = probabilities_of_rows.argmax(axis=1)
+    finite = np.isfinite(np.asarray(volume[start:stop], np.float32))
+    drawn = _drawn(finite, round(_DRAWN * (stop - start) / volume.shape[0]), random)
+    drawn[:, 0] += start
+
+    def work(block: NDArray[np.float32], core: Region, region: Region) -> tuple[Any, ...]:
+        rows = described.described(block, core).reshape(-1, described.FEATURES)
+        known = finite[region[0].start - start : region[0].stop - start, region[1], region[2]].ravel()
+        shares = learned.probabilities(rows)
+        called = shares.argmax(axis=1)
         # Cut, not rounded: a confidence is never told too great.
-        percent = np.floor(
-            100 * probabilities_of_rows[np.arange(len(probabilities_of_rows)), called] + 1e-9
-        ).astype(np.uint8)
-        labels[low:high] = np.where(finite, learned.phases[called], 0).reshape(high - low, *shape[1:])
-        sure[low:high] = np.where(finite, percent, 0).reshape(high - low, *shape[1:])
-        voxels += np.bincount(called[finite], minlength=count)
-        expected += probabilities_of_rows[finite].sum(axis=0)
-        unknown += int((~finite).sum())
-        number_wanted = round(_DRAWN * (high - low) / volume.shape[0])
-        chosen = np.flatnonzero(finite)
-        chosen = np.sort(random.choice(chosen, min(number_wanted, len(chosen)), replace=False))
-        at = np.stack(np.unravel_index(chosen, (high - low, *shape[1:])), axis=1)
-        places.append(at + np.array([start + low, 0, 0]))
-        points.append(space.points(rows[chosen]))
-        probabilities.append(probabilities_of_rows[chosen])
+        percent = np.floor(100 * shares[np.arange(len(shares)), called] + 1e-9).astype(np.uint8)
+        here, numbers = _those_in(drawn, region)
+        return (
+            np.where(known, learned.phases[called], 0), np.where(known, percent, 0),
+            np.bincount(called[known], minlength=count), shares[known].sum(axis=0), int((~known).sum()),
+            here, space.points(rows[numbers]), shares[numbers],
+        )  # fmt: skip
+
+    for low, high in slabs(stop - start, height_of(volume.shape, described.HALO)):
+        regions = tiles(volume.shape, start + low, start + high)
+        for region, found in zip(regions, each_region(source, regions, described.HALO, work), strict=True):
+            within = (slice(low, high), *region[1:])
+            labels[within] = found[0].reshape(labels[within].shape)
+            sure[within] = found[1].reshape(labels[within].shape)
+            voxels += found[2]
+            expected += found[3]
+            unknown += found[4]
+            places.append(found[5])
+            points.append(found[6])
+            probabilities.append(found[7])
         say("phases", start + high, volume.shape[0])
     counts = {
         "voxels": voxels, "expected": expected, "unknown": unknown,
@@ -320,6 +329,22 @@ def _label_slab(
         "probabilities": np.concatenate(probabilities),
     }  # fmt: skip
     return labels, sure, counts
+
+
+def _drawn(finite: NDArray[np.bool_], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Draw voxels that have a number, shape (voxel, 3), in their order."""
+    numbers = np.flatnonzero(finite)
+    numbers = np.sort(random.choice(numbers, min(count, len(numbers)), replace=False))
+    return np.stack(np.unravel_index(numbers, finite.shape), axis=1)
+
+
+def _those_in(places: NDArray[np.int64], region: Region) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of some places lie in a region, and which of its voxels they are, counted in the order z, y, x."""
+    low = np.array([part.start for part in region])
+    shape = np.array([part.stop - part.start for part in region])
+    inside = ((places >= low) & (places < low + shape)).all(axis=1)
+    here = places[inside]
+    return here, np.ravel_multi_index(tuple((here - low).T), tuple(shape))
 
 
 def _fractions(samples: Samples, learned: Classifier, counted: VoxelCounts) -> tuple[Array, Array]:
