@@ -157,6 +157,12 @@ def test_corners_in_one_place_become_one_and_empty_triangles_go(mesh: Mesh) -> N
 
 def test_the_bar_of_a_picture_is_right(mesh: Mesh) -> None:
     assert width_mm(mesh) == pytest.approx(14 / 0.94, rel=0.01)
+    small = Mesh(
+        mesh.vertices_mm / 7, mesh.faces
+    )  # 2 mm wide: the bar is 500 µm long, and 23.5 % of the picture
+    page = page_of_mesh(small, ModelWords("A ball"), 10**6)
+    assert ">500 µm</figcaption>" in page
+    assert float(re.search(r"bar-1 { width: ([\d.]+)%", page)[1]) == pytest.approx(23.5, rel=0.01)  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")

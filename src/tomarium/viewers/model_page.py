@@ -138,7 +138,7 @@ def model_page(
         # The bar's length is chosen as for metres, of which mm are thousandths.
         length, fraction = scale_bar(wide * 1e-3)
         bars.append(f".bar-{number} {{ width: {100 * fraction:.3f}% }}")
-        told = units.show(length, "m", digits=1) if unit_word == "mm" else f"{length * 1e3:g} {unit_word}"
+        told = units.show(length, "m", digits=3) if unit_word == "mm" else f"{length * 1e3:g} {unit_word}"
         png = b64encode(mesh_png(mesh, PIXELS, azimuth)).decode()
         pictures.append({"address": f"data:image/png;base64,{png}", "bar": told})
     style = (ASSETS / "model_page.css").read_text(encoding="utf-8") + "\n".join(bars) + "\n"
