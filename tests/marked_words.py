@@ -22,6 +22,7 @@ from tomarium.catalogue.entity_records import BEHIND, HIDDEN
 from tomarium.catalogue.facets import ACCESS_WORDS, FACETS, HOLDS, NO_LICENCE
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
+from tomarium.catalogue.model_file import WORDS as OF_MODEL_FILE
 from tomarium.catalogue.model_request import LABELS as OF_MODELS
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
@@ -72,6 +73,7 @@ from tomarium.viewers import (
 )
 from tomarium.viewers.drawn import WORDS as DRAWN
 from tomarium.viewers.groups import GROUPS
+from tomarium.viewers.model_page import WORDS as OF_MODEL_PAGE
 from tomarium.viewers.parameters import MARKS, ORIGINS
 from tomarium.viewers.viewer import Viewer
 
@@ -184,6 +186,9 @@ OF_CATALOGUE = (
     *(words for name, words in vars(form_words).items() if name[0].isupper() and name.isupper()),
 )
 """What the catalogue says of ranges, of images without a place, and of images beside a record."""
+
+OF_MODEL_PAGES = (*OF_MODEL_FILE, *OF_MODEL_PAGE)
+"""What a page with a model is handed."""
 
 OF_HDF5 = ("group", "dataset", "soft link", "external link")
 """Kinds of what an HDF5 file holds."""
@@ -323,6 +328,7 @@ def given() -> Iterator[str]:
         *OF_IMAGES,
         *OF_ADVICE,
         *OF_HDF5,
+        *OF_MODEL_PAGES,
         *OF_REFUSALS,
         *OF_CATALOGUE,
     )

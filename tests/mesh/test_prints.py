@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from mesh.bodies import BODIES, ball, hollow_ball, places, plate, volume
 from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.formats.zarr.reader import write
-from tomarium.kernels import near_distance
 from tomarium.kernels.wall_thickness import depth_inside, share_of_surface, thickened, thin_places
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.print_body import PrintWish, print_body
@@ -22,26 +20,6 @@ from tomarium.pipeline.mesh.print_body import PrintWish, print_body
 pytest.importorskip("manifold3d")
 LINES = ("10.5072/tomarium", "CC-BY-4.0")
 NORMALS = ((1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 2.0, 3.0))
-
-
-def test_near_distances_are_those_of_the_whole_volume(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_distance, "BLOCK", 8)
-    draw = np.random.default_rng(0)
-    body = ndimage.gaussian_filter(draw.normal(size=(21, 30, 19)), 3) > -0.02
-    gap = np.full(body.shape, 0.25, np.float32)
-    away = ndimage.distance_transform_edt(body)
-    told: list[tuple[int, int]] = []
-    for reach in (2.5, 4.0, 90.0):
-        found = near_distance.near_distance(body, reach, tell=lambda done, total: told.append((done, total)))
-        np.testing.assert_allclose(found, np.minimum(away, reach), rtol=1e-6)
-        found = near_distance.near_distance(body, reach, gap)
-        expected = np.where(body, np.where(away < reach, away - 0.25, reach), 0)
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert told[:36] == [(done, 36) for done in range(1, 37)]
-    with pytest.raises(KeyboardInterrupt):  # as `show.progress` stops at Ctrl-C
-        near_distance.near_distance(
-            body, 4.0, tell=lambda done, total: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
 
 
 @pytest.mark.parametrize("normal", NORMALS)

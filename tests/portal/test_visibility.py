@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 import tifffile
 import zarr
@@ -30,12 +31,14 @@ from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_e
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.log_entry import EntryContent
+from tomarium.catalogue.mesh_files import About, write_files
+from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
 from tomarium.catalogue.specimen_events import EventContent, tell_of_specimen
 from tomarium.formats.zarr import reader as ome_zarr
-from tomarium.model import Person, Value
+from tomarium.model import Mesh, Person, Value
 from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
 from tomarium.viewers import volume
@@ -96,6 +99,7 @@ CONTENT = (
     "/records/{id}/manifest.aria2",
     "/records/{id}/volume.npy",
     "/records/{id}/notebook.ipynb",
+    "/records/{id}/model.html",
     "/records/{id}/hdf5/scan.h5",
     "/records/{id}/hdf5/scan.h5.json",
     "/records/{id}/h5/meta?file=scan.h5",
@@ -201,6 +205,7 @@ def catalogue(
                     "series_moments": Value(len(STATES), "derived", ""),
                 },
             )
+            _with_a_mesh(home / "records" / id)
             ingest(opened, home / "records" / id, reader=ADA)
             make_entity(opened, ADA, "specimen", f"Organ of {id}", {"age": "63"}, f"organ-{id}")
             make_entity(opened, ADA, "specimen", f"Block of {id}", {}, f"block-{id}")
@@ -232,6 +237,14 @@ def catalogue(
             VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
         _remark(opened)
         yield opened
+
+
+def _with_a_mesh(folder: Path) -> None:
+    """Give a record a mesh: a tetrahedron."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    mesh = Mesh(corners, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.uint32))
+    keeper, target = place_of_mesh(folder, "surface")
+    add_mesh(folder, keeper, "surface", "surface", write_files(target, "surface", mesh, About(""), {}, ()))
 
 
 def _remark(opened: Catalogue) -> None:
@@ -607,6 +620,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
         "/records/{id}/notebook.ipynb",
+        "/records/{id}/model.html",
         *("/records/{id}/linkset", "/records/{id}/linkset.json"),
     }
     known |= {

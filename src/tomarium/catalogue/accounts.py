@@ -9,13 +9,14 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from tomarium.catalogue import passwords
+from tomarium.catalogue import form_words, passwords
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import LOCAL_OWNER, ROLES, Reader, Role, demand_role
 from tomarium.catalogue.tables import account_instruments, account_links, accounts, teams, tokens
 from tomarium.errors import InputError
 from tomarium.model.person import is_orcid
+from tomarium.model.sentence import Sentence
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
 LONGEST_NAME: Final = 40
@@ -176,9 +177,7 @@ def make_account(
             f"with: tomarium user add {name} --role administrator"
         )
     if orcid and not is_orcid(orcid):
-        raise InputError(
-            f"{orcid[:40]!r} is no ORCID iD; give its sixteen digits, such as 0000-0002-1825-0097"
-        )
+        raise InputError(Sentence(form_words.NO_ORCID, text=repr(orcid[:40])))
     if password:
         passwords.demand_good(password, name)
     connection.execute(
@@ -397,7 +396,7 @@ def demand_known_role(role: str) -> None:
         It is none of `ROLES`.
     """
     if role not in ROLES:
-        raise InputError(f"there is no role {role[:40]!r}; give one of: {', '.join(ROLES)}")
+        raise InputError(Sentence(form_words.NO_ROLE, text=repr(role[:40]), names=", ".join(ROLES)))
 
 
 def _accounts(connection: Connection, query: Select[Any]) -> list[Account]:
@@ -429,21 +428,16 @@ def _account(row: Row[Any], of: tuple[str, ...], keeps: tuple[str, ...]) -> Acco
 def _demand_spelling(name: str, of: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise InputError(
-            f"{name[:60]!r} cannot be the name of {of}; give 1 to {LONGEST_NAME} lower-case letters and digits, with "
-            f"single dots, hyphens or underscores between, such as ada.lovelace"
+            Sentence(form_words.NAME_OF_ACCOUNT, text=repr(name[:60]), what=Sentence(of), most=LONGEST_NAME)
         )
 
 
 def _demand_name(connection: Connection, name: str) -> None:
-    _demand_spelling(name, "an account")
+    _demand_spelling(name, form_words.AN_ACCOUNT)
     if name == LOCAL_OWNER.name:
-        raise InputError(
-            f"{name!r} is who runs the command line, and owns what is filed there; give another name"
-        )
+        raise InputError(Sentence(form_words.NAME_OF_COMMAND_LINE, name=repr(name)))
     if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
-        raise InputError(
-            f"there is an account {name!r} already; give another name, or see: tomarium user list"
-        )
+        raise InputError(Sentence(form_words.ACCOUNT_TAKEN, name=repr(name)))
 
 
 def _demand_another_administrator(connection: Connection, account: Account) -> None:
@@ -454,9 +448,7 @@ def _demand_another_administrator(connection: Connection, account: Account) -> N
     )
     admins = connection.execute(query).all()
     if not admins:
-        raise InputError(
-            f"{account.name} is the last administrator; first make another: tomarium user role NAME administrator"
-        )
+        raise InputError(Sentence(form_words.LAST_ADMINISTRATOR, name=account.name))
     # Who was invited and has not set a password yet lets nobody in.
     if _can_sign_in(account) and not any(map(_can_sign_in, admins)):
         raise InputError(

@@ -6,11 +6,13 @@ import time
 
 from sqlalchemy import Connection, Row, insert, select
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tables import comments
 from tomarium.errors import ParameterError
+from tomarium.model.sentence import Sentence
 
 
 def comment(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
@@ -33,7 +35,7 @@ def comment(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
         There is no such record that the reader may change, or the text is empty.
     """
     if not text.strip():
-        raise ParameterError(f"{id}: the remark is empty")
+        raise ParameterError(Sentence(form_words.NO_REMARK, id=id))
     with catalogue.writing() as connection:
         place_for(connection, reader, id)
         add_comment(connection, reader, id, text, "comment")

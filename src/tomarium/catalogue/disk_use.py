@@ -7,10 +7,12 @@ from typing import Final, Literal, get_args
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import quotas, records
 from tomarium.errors import InputError
+from tomarium.model.sentence import Sentence
 
 Kind = Literal["owner", "team"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -122,7 +124,7 @@ def change_quota(connection: Connection, by: Reader, kind: str, name: str, size:
     demand_role(by, to="change quotas")
     if kind not in KINDS or not name or len(name) > 40:
         raise InputError(
-            f"{kind[:20]!r} {name[:60]!r} is no owner or team; give a kind of {', '.join(KINDS)}"
+            Sentence(form_words.NO_OWNER, kind=repr(kind[:20]), name=repr(name[:60]), names=", ".join(KINDS))
         )
     if size is not None and not 0 <= size <= MOST_BYTES:
         raise InputError(f"a quota cannot be {size:.3g} bytes; give 0 B to 1 EB")

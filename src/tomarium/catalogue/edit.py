@@ -111,7 +111,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
     changed_names += [f"credit {credit.path}" for credit in changes.credits]
     changed_names += [f"{name} in plain words" for name in changes.card]
     if not changed_names:
-        raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
+        raise ParameterError(Sentence(form_words.NOTHING_TO_CHANGE, id=id))
     return rewrite(
         catalogue,
         reader,

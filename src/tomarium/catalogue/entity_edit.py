@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.cited_by import follow_document, note_members
@@ -30,6 +31,7 @@ from tomarium.catalogue.tables import entities, origins
 from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.entity import HOWS, INSTITUTIONS, KINDS, Entity, read_fact
+from tomarium.model.sentence import Sentence
 
 
 def make_entity(
@@ -68,7 +70,7 @@ def make_entity(
     if kind not in KINDS:
         raise ParameterError(f"there is no kind {kind[:40]!r}; there are {', '.join(KINDS)}")
     if id and not ID.fullmatch(id):
-        raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
+        raise ParameterError(Sentence(form_words.NO_IDENTIFIER, text=repr(id[:80])))
     read = {key: read_fact(kind, key, text) for key, text in facts.items()}
     filled_facts = {key: value for key, value in read.items() if value}
     with catalogue.writing() as connection:
@@ -76,7 +78,7 @@ def make_entity(
             kind, id or _free_id(connection, _named(kind, name)), _named(kind, name), filled_facts
         )
         if connection.execute(select(entities.c.id).where(entities.c.id == entity.id)).first():
-            raise InputError(f"the identifier {entity.id} is taken; give another one with --id")
+            raise InputError(Sentence(form_words.IDENTIFIER_TAKEN, id=entity.id))
         connection.execute(insert(entities).values(**row_of(entity, reader.name), published_utc=None, doi=""))
         note_members(connection, entity)
         note(connection, reader, f"new {kind}", told=[entity.id])
@@ -186,7 +188,9 @@ def link_specimen(
         There are no such specimens, or the parent was made from the child, directly or not.
     """
     if how not in HOWS:
-        raise ParameterError(f"{how[:40]!r} is no way a specimen is made; there are {', '.join(HOWS)}")
+        raise ParameterError(
+            Sentence(form_words.NO_WAY_OF_MAKING, text=repr(how[:40]), names=", ".join(HOWS))
+        )
     with catalogue.writing() as connection:
         held_child = demand_mine(connection, reader, child)
         above = demand_entity(connection, reader, parent)
@@ -196,9 +200,7 @@ def link_specimen(
             )
         for held_entity in (held_child.entity, above.entity):
             if held_entity.kind != "specimen":
-                raise InputError(
-                    f"{held_entity.id}: is a {held_entity.kind}; only specimens are made from others"
-                )
+                raise InputError(Sentence(form_words.ONLY_SPECIMENS, id=held_entity.id))
         if child == parent or child in ancestors(connection, [parent]):
             raise InputError(
                 f"{child}: {parent} is {'the same' if child == parent else 'made from it'}, so it cannot be "
@@ -258,7 +260,7 @@ def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
     """Return an entity that is a reader's to change, or refuse."""
     held_entity = demand_entity(connection, reader, id)
     if not held_entity.mine:
-        raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
+        raise NotAllowed(Sentence(form_words.NOT_YOURS, id=id, name=reader.name or "a visitor"))
     return held_entity
 
 
@@ -276,7 +278,7 @@ def _follow(
 
 def _named(kind: str, name: str) -> str:
     if not (line := " ".join(name.split())):
-        raise ParameterError(f"the {kind} has no name; give one line that tells people what it is")
+        raise ParameterError(Sentence(form_words.ENTITY_WITHOUT_NAME))
     return line
 
 

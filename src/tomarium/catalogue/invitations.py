@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.reader import NotAllowed, Reader, may_open, owns
@@ -17,6 +18,7 @@ from tomarium.catalogue.tables import invitations, records
 from tomarium.catalogue.tokens import DAY_S, digest_of
 from tomarium.catalogue.withheld_values import exposed
 from tomarium.errors import InputError
+from tomarium.model.sentence import Sentence
 
 LONGEST_DAYS: Final = 730
 
@@ -77,7 +79,7 @@ def make_invitation(connection: Connection, by: Reader, record: str, days: float
             f"declare it public (tomarium edit {record} --withhold {private[0]})"
         )
     if not 0 < days <= LONGEST_DAYS:
-        raise InputError(f"a reviewer's link cannot be for {days:g} days; give 1 to {LONGEST_DAYS}")
+        raise InputError(Sentence(form_words.DAYS_OF_LINK, days=f"{days:g}", most=LONGEST_DAYS))
     now = time.time()
     connection.execute(delete(invitations).where(invitations.c.until_utc < now))
     secret = secrets.token_urlsafe(32)

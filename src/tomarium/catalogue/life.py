@@ -404,7 +404,7 @@ def refuse_unready(id: str, checks: tuple[Check, ...]) -> None:
 
 def _published(record: Record) -> Publication:
     if record.publication is None:
-        raise InputError(f"{record.id}: was not published; publish it first: tomarium publish {record.id}")
+        raise InputError(Sentence(form_words.NOT_PUBLISHED, id=record.id))
     if record.publication.withdrawn:
         raise InputError(
             f"{record.id}: was withdrawn on {record.publication.withdrawn:%Y-%m-%d}; nothing was changed"

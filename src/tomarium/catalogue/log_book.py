@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_access import demand_log, may_read_entry, visible_names
 from tomarium.catalogue.log_entry import (
@@ -28,6 +29,7 @@ from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.words import fold
 from tomarium.errors import InputError, ParameterError
+from tomarium.model.sentence import Sentence
 
 MOST_LINKS: Final = 20
 
@@ -271,7 +273,7 @@ def remove_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int
         There is no such entry, it is another's, it was removed before, or no reason is given.
     """
     if not reason.strip() or len(reason) > 500:
-        raise ParameterError("say in 1 to 500 characters why the entry is removed; that stays in its place")
+        raise ParameterError(Sentence(form_words.WHY_REMOVED))
     with catalogue.writing() as connection:
         row = _own(connection, reader, subject, number)
         values = {"text": "", "tags": "", "links": [], "files": [], "machine": 0}
@@ -358,11 +360,11 @@ def _own(connection: Connection, reader: Reader, subject: str, number: int) -> R
     condition = (log_entries.c.number == number) & (log_entries.c.subject == subject)
     row = connection.execute(select(log_entries).where(condition)).one_or_none()
     if row is None:
-        raise InputError(f"{subject}: has no entry {number} in its log book")
+        raise InputError(Sentence(form_words.NO_ENTRY, id=subject, number=number))
     if not _is_own(reader, row.who):
-        raise NotAllowed(f"{subject}: entry {number} is {row.who}'s; write another one")
+        raise NotAllowed(Sentence(form_words.ENTRY_OF_ANOTHER, id=subject, number=number, name=row.who))
     if row.removed:
-        raise InputError(f"{subject}: entry {number} was removed; write another one")
+        raise InputError(Sentence(form_words.ENTRY_REMOVED, id=subject, number=number))
     return row
 
 
@@ -375,13 +377,13 @@ def _checked(
 ) -> dict[str, Any]:
     """Read what is to be written; raises InputError where a part of it is wrong."""
     if len(content.links) > MOST_LINKS:
-        raise ParameterError(f"{len(content.links)} links were given; an entry has at most {MOST_LINKS}")
+        raise ParameterError(Sentence(form_words.TOO_MANY_LINKS, count=len(content.links), most=MOST_LINKS))
     links = [link for link in dict.fromkeys(map(read_subject, content.links)) if link != subject]
     visible = visible_names(connection, reader, links)
     if unknown := [link for link in links if link not in visible]:
-        raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
+        raise InputError(Sentence(form_words.NO_SUCH_LINK, text=repr(unknown[0][:100])))
     if len(content.event) > 200:
-        raise ParameterError("the event has more than 200 characters; give a short word that tells it apart")
+        raise ParameterError(Sentence(form_words.LONG_EVENT))
     text = read_text(content.text, files=files or bool(content.files))
     return {
         "text": text,

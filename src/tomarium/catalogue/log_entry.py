@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.log_files import LogFile
 from tomarium.errors import ParameterError
+from tomarium.model.sentence import Sentence
 
 LONGEST: Final = 20_000
 MOST_TAGS: Final = 20
@@ -114,19 +116,16 @@ class EntryContent:
 def read_subject(text: str) -> str:
     """Read what an entry is about: "records/tooth", or the address of its page; raises ParameterError."""
     if (match := _SUBJECT.fullmatch(text.strip())) is None:
-        raise ParameterError(
-            f"{text[:80]!r} names nothing that has a log book; write records/ID, proposals/ID, specimens/ID or "
-            f"instruments/ID, or the address of its page"
-        )
+        raise ParameterError(Sentence(form_words.NO_LOG_BOOK, text=repr(text[:80])))
     return f"{match[1]}/{match[2].removesuffix('.json')}"
 
 
 def read_text(text: str, *, files: bool = False) -> str:
     """Read the text of an entry; raises ParameterError where it is too long, or empty and there are no `files`."""
     if not text.strip() and not files:
-        raise ParameterError("the entry is empty; say what is to be remembered")
+        raise ParameterError(Sentence(form_words.EMPTY_ENTRY))
     if len(text) > LONGEST:
-        raise ParameterError(f"the entry has {len(text)} characters; at most {LONGEST} were expected")
+        raise ParameterError(Sentence(form_words.LONG_ENTRY, count=len(text), most=LONGEST))
     return text.strip()
 
 

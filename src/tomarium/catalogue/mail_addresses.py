@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.mail_content import MailContent, read_address
@@ -19,6 +20,7 @@ from tomarium.catalogue.reader_tables import mail_addresses, saved_searches
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tokens import DAY_S, digest_of
 from tomarium.errors import InputError
+from tomarium.model.sentence import Sentence
 
 KIND: Final = "confirm address"
 AGAIN_S: Final = 300.0
@@ -83,9 +85,7 @@ def change_mail_address(connection: Connection, reader: Reader, address: str) ->
     if row is not None and row.address == new_address and row.confirmed_utc is not None:
         return MailAddress(new_address, True)
     if row is not None and moment - row.asked_utc < AGAIN_S:
-        raise InputError(
-            "a mail to confirm an address was sent less than five minutes ago; look for it, or ask again later"
-        )
+        raise InputError(Sentence(form_words.MAIL_SENT_LATELY))
     secret = secrets.token_urlsafe(32)
     connection.execute(delete(mail_addresses).where(condition))
     values = {"account": reader.name, "address": new_address, "confirmed_utc": None, "asked_utc": moment}

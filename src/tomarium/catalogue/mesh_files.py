@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from tomarium import __version__
 from tomarium.atomic_files import write_json, write_whole
 from tomarium.errors import InputError
@@ -17,6 +19,7 @@ from tomarium.formats.meshes.ply import ply_bytes
 from tomarium.formats.meshes.stl import stl_bytes
 from tomarium.formats.meshes.three_mf import three_mf_bytes
 from tomarium.kernels.decimation import lightened
+from tomarium.kernels.mesh_distance import distance_to_mesh
 from tomarium.model import Mesh, Record
 from tomarium.model.plain_card import PlainCard
 from tomarium.standards.citation import cite
@@ -145,7 +148,9 @@ def write_files(
     Returns
     -------
     dict
-        `files` (ending → name), `bytes` (ending → size), `figures`, `made`: what a record keeps of it.
+        `files` (ending → name), `bytes` (ending → size), `figures`, `preview` (of the GLB: by how much it is enlarged,
+        of how many triangles it was made, and how far the corners of the mesh are from it, the farthest and half of
+        them, mm), `made`: what a record keeps of it.
     """
     small = lightened(mesh, PREVIEW_TRIANGLES)
     picture = mesh_png(mesh)
@@ -165,6 +170,7 @@ def write_files(
         "files": {ending: f"{name}.{ending}" for ending in contents},
         "bytes": {ending: len(content) for ending, content in contents.items()},
         "figures": dict(figures),
+        "preview": _preview_figures(mesh, small),
         "made": origin,
     }
     write_json(folder / f"{name}.json", {**credit_texts, "link": about.link, **summary})
@@ -215,6 +221,17 @@ def licence_words(licence: str) -> str:
 
 def _preview(mesh: Mesh, about: About) -> bytes:
     return glb_bytes(mesh, about.title, about.rights, scale=_enlarged(mesh))
+
+
+def _preview_figures(mesh: Mesh, small: Mesh) -> dict[str, float]:
+    """Tell by how much the preview is enlarged, for its true size, and how far it is from the mesh."""
+    away = distance_to_mesh(mesh.vertices_mm, small) if small is not mesh else np.zeros(1)
+    return {
+        "enlarged": _enlarged(small),
+        "triangles": len(mesh.faces),
+        "farthest": float(away.max()),
+        "half": float(np.median(away)),
+    }
 
 
 def _enlarged(mesh: Mesh) -> float:

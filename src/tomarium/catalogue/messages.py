@@ -171,7 +171,7 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
     with catalogue.writing() as connection:
         row = connection.execute(_visible_to(reader).where(messages.c.number == number)).one_or_none()
         if row is None:
-            raise InputError(f"there is no message {number}")
+            raise InputError(Sentence(form_words.NO_SUCH_MESSAGE, number=number))
         condition = messages.c.number == number
         if remove:
             connection.execute(delete(messages).where(condition))

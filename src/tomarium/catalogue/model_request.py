@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.catalogue import form_words
 from tomarium.errors import ParameterError, UnitError
 from tomarium.model import Volume
+from tomarium.model.sentence import Sentence
 from tomarium.pipeline.mesh.body import Wish
 from tomarium.pipeline.mesh.make_mesh import SMALLEST_VOXELS, Limits
 from tomarium.pipeline.mesh.print_body import UP, PrintWish
@@ -103,7 +105,9 @@ def read_model_request(role: str, fields: Mapping[str, str]) -> ModelRequest:
     """
     unknown = [name for name in fields if name not in FIELDS[role]]
     if unknown:
-        raise ParameterError(f"there is no field {unknown[0][:60]!r}; there are {', '.join(FIELDS[role])}")
+        raise ParameterError(
+            Sentence(form_words.NO_FIELD, text=repr(unknown[0][:60]), names=", ".join(FIELDS[role]))
+        )
     texts = {name: text.strip() for name, text in fields.items() if text.strip()}
     triangles = read_count(texts.get("max_tri", "300k"), _label_of("max_tri"))
     if triangles > MOST_TRIANGLES:
@@ -171,7 +175,7 @@ def read_count(text: str, name: str) -> int:
     except ValueError:
         number = 0.0
     if not 100 <= number <= 1e8:
-        raise ParameterError(f"{name} {text[:40]!r}: write a number from 100 on, such as 300k or 2M")
+        raise ParameterError(Sentence(form_words.NUMBER_FROM_100, name=Sentence(name), text=repr(text[:40])))
     return int(number)
 
 
@@ -183,7 +187,7 @@ def read_mm(text: str, name: str) -> float:
     except UnitError as problem:
         raise ParameterError(f"{name}: {problem}") from problem
     if not 0 < length < 1e5:
-        raise ParameterError(f"{name} {text[:40]!r}: give a length such as 80mm")
+        raise ParameterError(Sentence(form_words.LENGTH_SUCH_AS, name=Sentence(name), text=repr(text[:40])))
     return length
 
 
@@ -239,7 +243,15 @@ def _whole_number(texts: Mapping[str, str], field: str, low: int, high: int) -> 
     if text is None:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 12 or not low <= int(text) <= high:
-        raise ParameterError(f"{_label_of(field)} {text[:40]!r}: give a whole number from {low} to {high}")
+        raise ParameterError(
+            Sentence(
+                form_words.WHOLE_NUMBER_FROM,
+                name=Sentence(_label_of(field)),
+                text=repr(text[:40]),
+                low=low,
+                high=high,
+            )
+        )
     return int(text)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_files import LogFile, files_as_data, keep_files, read_files
@@ -20,6 +21,7 @@ from tomarium.catalogue.specimen_events import EventContent, add_event, demand_k
 from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import FACTS, STATES, read_parcel_facts, read_place
+from tomarium.model.sentence import Sentence
 
 MOST_SPECIMENS = 500
 
@@ -198,13 +200,13 @@ def make_parcel(
     demand_role(reader, *MEMBERS, to="announce a parcel")
     filled_facts = {key: text for key, text in read_parcel_facts(facts).items() if text}
     if id and not ID.fullmatch(id):
-        raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
+        raise ParameterError(Sentence(form_words.NO_IDENTIFIER, text=repr(id[:80])))
     with catalogue.writing() as connection:
         if receiver:
             account_named(connection, receiver)
         named = id or _free_id(connection)
         if connection.execute(select(parcels.c.id).where(parcels.c.id == named)).first():
-            raise InputError(f"the identifier {named} is taken; give another one with --id")
+            raise InputError(Sentence(form_words.IDENTIFIER_TAKEN, id=named))
         values = {
             "id": named,
             "state": "announced",
@@ -267,7 +269,7 @@ def change_parcel(
         if specimens is not None and list(specimens) != [specimen_id for specimen_id, _ in parcel.specimens]:
             if parcel.state != "announced":
                 raise InputError(
-                    f"{id}: is {STATES[parcel.state]}, so what is in it stays; announce another parcel"
+                    Sentence(form_words.PARCEL_ON_ITS_WAY, id=id, state=Sentence(STATES[parcel.state]))
                 )
             connection.execute(delete(parcel_contents).where(parcel_contents.c.parcel == id))
             _fill(connection, reader, id, specimens)
@@ -319,7 +321,7 @@ def tell_of_parcel(
         There is no such parcel that the reader may see, or no such state, or it is in it already.
     """
     if state not in STATES:
-        raise ParameterError(f"{state[:40]!r} is no state of a parcel; give one of {', '.join(STATES)}")
+        raise ParameterError(Sentence(form_words.NO_STATE, text=repr(state[:40]), names=", ".join(STATES)))
     to = read_place(place)
     with catalogue.reading() as connection:
         _demand_parcel(connection, reader, id)
@@ -328,7 +330,12 @@ def tell_of_parcel(
         parcel = _demand_parcel(connection, reader, id)
         if parcel.state == state:
             raise InputError(
-                f"{id}: is {STATES[state]} already, since {parcel.changed[:16].replace('T', ' ')} UTC"
+                Sentence(
+                    form_words.PARCEL_SO_ALREADY,
+                    id=id,
+                    state=Sentence(STATES[state]),
+                    moment=parcel.changed[:16].replace("T", " "),
+                )
             )
         sentence = "; ".join(text for text in (condition.strip(), note.strip()) if text)
         _add_event(connection, reader, id, state, sentence, log_files)
@@ -343,7 +350,7 @@ def _add_event(
     connection: Connection, reader: Reader, id: str, state: str, note: str, files: Sequence[LogFile]
 ) -> None:
     if len(note) > 4000:
-        raise ParameterError(f"the note has {len(note)} characters; at most 4000 were expected")
+        raise ParameterError(Sentence(form_words.LONG_NOTE, count=len(note), most=4000))
     now = time.time()
     values = {"parcel": id, "state": state, "moment_utc": now, "who": reader.name, "note": note}
     connection.execute(insert(parcel_events).values(**values, files=files_as_data(files)))
@@ -354,7 +361,7 @@ def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[s
     specimen_ids = list(dict.fromkeys(specimens))
     if not specimen_ids or len(specimen_ids) > MOST_SPECIMENS:
         raise ParameterError(
-            f"{len(specimen_ids)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
+            Sentence(form_words.SPECIMENS_OF_PARCEL, count=len(specimen_ids), most=MOST_SPECIMENS)
         )
     for specimen_id in specimen_ids:
         demand_kept(connection, reader, specimen_id)
@@ -366,11 +373,9 @@ def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[s
 def _demand_parcel(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
     parcel = parcel_of(connection, reader, id)
     if parcel is None:
-        raise InputError(
-            f"there is no parcel {id[:80]!r}; see those that are there with: tomarium parcel list"
-        )
+        raise InputError(Sentence(form_words.NO_PARCEL, text=repr(id[:80])))
     if mine and not parcel.mine:
-        raise NotAllowed(f"{id}: is {parcel.owner}'s to change; say what became of it instead")
+        raise NotAllowed(Sentence(form_words.PARCEL_OF_ANOTHER, id=id, name=parcel.owner))
     return parcel
 
 

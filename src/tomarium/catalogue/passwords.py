@@ -10,7 +10,9 @@ from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from tomarium.catalogue import form_words
 from tomarium.errors import InputError
+from tomarium.model.sentence import Sentence
 
 PARAMETERS: Parameters = RFC_9106_LOW_MEMORY
 """Cost of a hash, the second recommended choice of RFC 9106, section 4: 3 passes over 64 MiB by 4 threads."""
@@ -36,12 +38,12 @@ def demand_good(password: str, name: str = "") -> None:
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise InputError(
-            f"the password has {len(password)} characters; give one of {SHORTEST} to {LONGEST}, such as four words"
+            Sentence(form_words.PASSWORD_LENGTH, count=len(password), least=SHORTEST, most=LONGEST)
         )
     if len(set(password)) < 5:
-        raise InputError("the password repeats a few characters only; give another, such as four words")
+        raise InputError(Sentence(form_words.PASSWORD_REPEATS))
     if name and name in password.lower() and len(password) - len(name) < SHORTEST // 2:
-        raise InputError("the password is little more than the name; give another, such as four words")
+        raise InputError(Sentence(form_words.PASSWORD_IS_NAME))
 
 
 def hashed(password: str) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from tomarium.catalogue import form_words
 from tomarium.errors import ParameterError
 from tomarium.model import Part, Person, Record
 from tomarium.model.part import Permission
 from tomarium.model.person import read_person
+from tomarium.model.sentence import Sentence
 
 CREDITED: Final = ("picture", "document", "image")
 """Kinds of parts that others may have made."""
@@ -64,7 +66,7 @@ def read_credit(told: Mapping[str, str]) -> Credit:
         raise ParameterError(f"{long}: give at most {LONGEST} printable characters")
     path, creator = fields.get("path", "").strip("/"), fields.get("creator")
     if not path:
-        raise ParameterError("say which file of the record it is, such as photo.jpg")
+        raise ParameterError(Sentence(form_words.WHICH_FILE))
     if creator:
         read_person(creator)
     texts = [fields.get(key, "") for key in ("holder", "licence", "text", "date", "document")]

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.entities import demand_entity
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, same_sample_claims
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.same_sample import WITHDRAWN, SameSampleClaim
+from tomarium.model.sentence import Sentence
 from tomarium.standards.identifiers import classify, place_of
 
 LONGEST: Final = 2000
@@ -69,10 +71,7 @@ def read_target(text: str) -> str:
     """Read the address, DOI or IGSN of something elsewhere, as its address; ParameterError where it is none."""
     place = place_of(text)
     if not place or len(place) > LONGEST:
-        raise ParameterError(
-            f"{text[:80]!r} is no address, DOI or IGSN; write https://other.example.org/specimens/rum-7, "
-            f"10.60510/abc or igsn:ABC123"
-        )
+        raise ParameterError(Sentence(form_words.NO_ADDRESS_DOI_IGSN, text=repr(text[:80])))
     identifier, kind = classify(text)
     if kind == "DOI":  # upper and lower case are the same in a DOI
         return place_of(identifier.lower())

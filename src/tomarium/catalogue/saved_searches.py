@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.asked import LONGEST, question_of, read_spelled
 from tomarium.catalogue.audit import note
@@ -17,6 +18,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.reader_tables import saved_searches
 from tomarium.catalogue.tokens import DAY_S
 from tomarium.errors import InputError, ParameterError
+from tomarium.model.sentence import Sentence
 
 EVERY: Final[Mapping[str, tuple[str, float]]] = {
     "at once": ("At once", 0.0),
@@ -91,17 +93,17 @@ def save_search(connection: Connection, reader: Reader, asked: str, name: str, e
     account_named(connection, reader.name)
     read = read_spelled(asked)
     if question_of(connection, reader, read) is None:
-        raise ParameterError("the search holds only signs, which no record has; write a word")
+        raise ParameterError(Sentence(form_words.SIGNS_ONLY))
     spelled, title = read.spelled, _checked(name or read.title, every)
     if len(spelled) > LONGEST:
-        raise ParameterError(f"the search has {len(spelled)} characters; at most {LONGEST} are saved")
+        raise ParameterError(Sentence(form_words.LONG_SEARCH, count=len(spelled), most=LONGEST))
     condition = saved_searches.c.account == reader.name
     same = condition & (saved_searches.c.asked == spelled)
     if (row := connection.execute(select(saved_searches).where(same)).first()) is not None:
         return change_search(connection, reader, row.number, name=title, every=every, paused=False)
     count = connection.execute(select(func.count()).select_from(saved_searches).where(condition)).scalar_one()
     if count >= MOST:
-        raise InputError(f"{reader.name} has {MOST} saved searches, and can save no more; delete one")
+        raise InputError(Sentence(form_words.ENOUGH_SEARCHES, name=reader.name, most=MOST))
     moment = time.time()
     values = {"account": reader.name, "name": title, "asked": spelled, "every": every, "paused": 0}
     key = secrets.token_urlsafe(24)
@@ -195,7 +197,7 @@ def unsubscribe(connection: Connection, key: str) -> SavedSearch | None:
 def _own(connection: Connection, reader: Reader, number: int) -> SavedSearch:
     saved_search = search_numbered(connection, number)
     if saved_search is None or not reader.name or saved_search.account != reader.name:
-        raise InputError(f"there is no saved search {number} of yours")
+        raise InputError(Sentence(form_words.NO_SAVED_SEARCH, number=number))
     return saved_search
 
 
@@ -204,7 +206,7 @@ def _checked(name: str, every: str) -> str:
         raise ParameterError(f"{every[:40]!r}: give one of {', '.join(EVERY)}")
     line = " ".join(name.split())
     if not line or not line.isprintable():
-        raise ParameterError("the search has no name; give one line")
+        raise ParameterError(Sentence(form_words.SEARCH_WITHOUT_NAME))
     return line[:LONGEST_NAME]
 
 

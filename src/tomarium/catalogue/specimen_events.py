@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import demand_entity, entity_of
 from tomarium.catalogue.log_access import keeps_entity
@@ -19,6 +20,7 @@ from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import BY_HAND, EVENTS, read_place
+from tomarium.model.sentence import Sentence
 
 LONGEST: Final = 2000
 
@@ -203,7 +205,7 @@ def demand_kept(connection: Connection, reader: Reader, specimen: str) -> None:
     if held_entity is None or held_entity.entity.kind != "specimen":
         if held_entity is None:
             demand_entity(connection, reader, specimen)
-        raise InputError(f"{specimen}: is no specimen, so it has no place; give the identifier of one")
+        raise InputError(Sentence(form_words.NO_SPECIMEN, id=specimen))
     raise NotAllowed(
         f"{specimen}: is not {reader.name or 'a visitor'}'s, so where it is is not theirs to say"
     )
@@ -242,16 +244,18 @@ def _checked(content: EventContent) -> EventContent:
         )
     place, holder = read_place(content.place), " ".join(content.holder.split())
     if content.kind == "moved" and not place:
-        raise ParameterError("say where it was moved to, such as: lab 3 / shelf B")
+        raise ParameterError(Sentence(form_words.WHERE_TO))
     if content.kind == "handed-over" and not holder:
-        raise ParameterError("say to whom it was handed over")
+        raise ParameterError(Sentence(form_words.TO_WHOM))
     for name, text in (("condition", content.condition), ("note", content.note), ("holder", holder)):
         if len(text) > LONGEST:
-            raise ParameterError(f"{name}: has {len(text)} characters; at most {LONGEST} were expected")
+            raise ParameterError(
+                Sentence(form_words.LONG_FIELD, name=Sentence(name), count=len(text), most=LONGEST)
+            )
     if content.kind == "examined" and not (
         content.condition.strip() or content.note.strip() or content.files
     ):
-        raise ParameterError("say how it looks, or add a picture")
+        raise ParameterError(Sentence(form_words.HOW_IT_LOOKS))
     return EventContent(content.kind, place, holder, content.condition.strip(), content.note.strip())
 
 

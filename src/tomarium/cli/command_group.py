@@ -21,7 +21,7 @@ HEADINGS: Final = {
     ),
     "Work on volumes": (
         *("check", "measure", "recad", "denoise", "stitch", "segment"),
-        *("mesh", "print", "picture"),
+        *("mesh", "print", "model", "picture"),
     ),
     "Images of one specimen": ("align", "align-slices", "fuse", "sort-map", "rescue", "specimen", "where"),
     "Convert and compare": ("convert", "diff", "formats"),
@@ -91,6 +91,8 @@ MEANT: Final = {
     "rm": "remove",
     "discard": "remove",
     "stl": "print",
+    "page": "model",
+    "html": "model",
     "help": "--help",
     "version": "--version",
 }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import product
 from math import inf
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.distance import Tell, distance
 from tomarium.kernels.isosurface import surrounded
-from tomarium.kernels.near_distance import Tell, near_distance
+from tomarium.kernels.slabs_in_threads import in_slabs
 from tomarium.optional_packages import optional_import
 
 CORNER: Final = 0.75
@@ -52,24 +52,33 @@ def depth_inside(
     # Half a voxel where the field is a step; never more than a voxel.
     gap = np.clip((level - padded) / steepness(padded), 0.0, 1.0).astype(np.float32)
     reach = min(reach, float(np.linalg.norm(body.shape)))
-    deep = np.where(body, near_distance(body, reach, gap, tell=tell), -gap)
-    for _ in range(2):
-        deep = _no_steeper_than_one(deep)
+    deep = np.where(body, distance(body, reach=reach, less=gap, tell=tell), -gap)
+    deep = in_slabs(_no_steeper_than_one, np.asarray(deep, np.float32), 2)
     return np.asarray(np.maximum(deep, 0.0)[1:-1, 1:-1, 1:-1])
 
 
 def _no_steeper_than_one(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lower what is deeper than a neighbour by more than their distance.
+    """Lower what is deeper than a neighbour by more than their distance, and once more what is so then.
 
     The nearest voxel is not always the one whose part of the surface is nearest.
     """
-    best = depth.copy()
-    for step in product((-1, 0, 1), repeat=3):
-        if any(step):
-            near = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, depth.shape, strict=True))
-            far = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, depth.shape, strict=True))
-            np.minimum(best[near], depth[far] + np.float32(sum(s * s for s in step) ** 0.5), out=best[near])
-    return best
+    for _ in range(2):
+        best = depth.copy()
+        beside: dict[tuple[int, ...], NDArray[np.float32]] = {(): depth}
+        for axes in ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+            beside[axes] = _least_beside(beside[axes[:-1]], axes[-1])
+            np.minimum(best, beside[axes] + np.float32(len(axes) ** 0.5), out=best)
+        depth = best
+    return depth
+
+
+def _least_beside(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Take for each voxel the lesser of its two neighbours along an axis; beyond the ends all is larger."""
+    result = np.full_like(values, np.inf)
+    to, given = np.moveaxis(result, axis, 0), np.moveaxis(values, axis, 0)
+    to[1:] = given[:-1]
+    np.minimum(to[:-1], given[1:], out=to[:-1])
+    return result
 
 
 def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -88,6 +97,11 @@ def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     array of float32, same shape
         px.
     """
+    return in_slabs(_greatest_depth, depth, 2)
+
+
+def _greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Do as `greatest_depth`, for a slab with two planes around it."""
     best = depth.copy()
     for axis in range(3):
         if depth.shape[axis] < 4:
@@ -132,7 +146,7 @@ def thin_places(depth: NDArray[np.float32], wall_px: float, tell: Tell | None = 
     if not holds.any():
         return body
     farthest = radius * (1 + CORNER) + 1
-    return np.asarray(body & (near_distance(~holds, farthest + 1, tell=tell) > farthest))
+    return np.asarray(body & (distance(~holds, reach=farthest + 1, tell=tell) > farthest))
 
 
 def share_of_surface(thin: NDArray[np.bool_], depth: NDArray[np.float32]) -> float:
@@ -194,9 +208,9 @@ def thickened(
         if ridge.any():
             radius = np.float32(wall_px / 2 + 0.25 - low)
             # Beyond the bound the ball is below -2, which is the least that the result holds.
-            grown = radius - near_distance(
+            grown = radius - distance(
                 ~ridge,
-                float(radius) + NEAR_PX,
+                reach=float(radius) + NEAR_PX,
                 tell=None if tell is None else _part(tell, number, len(OFF_MIDDLE_PX)),
             )
             np.maximum(result, grown, out=result)
@@ -247,9 +261,17 @@ def steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:
     array of float32, same shape
         Unit of the field a px, above 0.
     """
+    return in_slabs(_steepness, np.asarray(field, np.float32), 1)
+
+
+def _steepness(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Do as `steepness`, for a slab with a plane around it."""
     squares = np.full(field.shape, 1e-24, np.float32)
     for axis in range(3):
-        step = np.abs(np.diff(field, axis=axis))
-        none = np.zeros_like(field.take([0], axis))
-        squares += np.maximum(np.concatenate([none, step], axis), np.concatenate([step, none], axis)) ** 2
-    return np.sqrt(squares)
+        step = np.abs(np.moveaxis(np.diff(field, axis=axis), axis, 0))
+        larger = np.zeros_like(field)
+        along_axis = np.moveaxis(larger, axis, 0)
+        along_axis[1:] = step
+        np.maximum(along_axis[:-1], step, out=along_axis[:-1])
+        squares += np.multiply(larger, larger, out=larger)
+    return np.sqrt(squares, out=squares)

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from tomarium import units
-from tomarium.catalogue import accounts, dois, jobs
+from tomarium.catalogue import accounts, dois, form_words, jobs
 from tomarium.catalogue.account_links import make_link, revoke_link
 from tomarium.catalogue.alarms import clear_alarm
 from tomarium.catalogue.assigned_instruments import change_instruments
@@ -22,6 +22,7 @@ from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.second_factor import end_factor
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
+from tomarium.model.sentence import Sentence, joined, sentence_of
 from tomarium.portal.administration import SECTIONS, demand_section
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, read_days
@@ -216,7 +217,7 @@ def again(request_context: CurrentRequest, fields: Fields) -> Response:
             retry = retry_mails if mail else jobs.retry_job
             retry(connection, reader, int(number))
         else:
-            raise InputError(f"{number[:20]!r} is no number of a job or a mail; give job, mail or doi")
+            raise InputError(Sentence(form_words.NO_JOB_OR_MAIL, text=repr(number[:20])))
 
     _change(request_context, act)
     return _answer_done(request_context, "admin.work", {}, "The next worker tries it again.")
@@ -259,7 +260,7 @@ def clear(request_context: CurrentRequest, fields: Fields) -> Response:
     reader = demand_section(request_context, "alarms", change=True)
     number = fields.get("alarm", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 18):
-        raise HTTPException(422, f"{number[:20]!r} is no number of an alarm; the page lists them.")
+        raise HTTPException(422, Sentence(form_words.NO_ALARM, text=repr(number[:20])))
     _change(
         request_context,
         lambda connection: clear_alarm(connection, reader, int(number), fields.get("reason", "")),
@@ -292,16 +293,16 @@ def _change(context: RequestContext, act: Callable[[Connection], Made], name: st
                 _demand_account(connection, name)
             return act(connection)
     except NotAllowed as problem:
-        raise HTTPException(403, f"{problem}.") from problem
+        raise HTTPException(403, joined((sentence_of(problem), ""), ".")) from problem
     except InputError as problem:
-        raise HTTPException(422, f"{problem}."[:1].upper() + f"{problem}."[1:]) from problem
+        raise HTTPException(422, joined((sentence_of(problem), ""), ".")) from problem
 
 
 def _demand_account(connection: Connection, name: str) -> None:
     try:
         accounts.account_named(connection, name)
     except InputError as problem:
-        raise HTTPException(404, f"There is no account “{name[:60]}”. See the list of users.") from problem
+        raise HTTPException(404, Sentence(form_words.NO_ACCOUNT, name=name[:60])) from problem
 
 
 def _answer_done(context: RequestContext, page: str, parts: Mapping[str, str], message: str) -> Response:

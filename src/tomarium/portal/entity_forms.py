@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.entities import entity_of
 from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_entity, publish_entity
 from tomarium.catalogue.log_book import change_entry, write_entry
@@ -16,6 +17,7 @@ from tomarium.catalogue.same_sample_edit import claim_same, withdraw_claim
 from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
+from tomarium.model.sentence import Sentence
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_log_scope, demand_scope, identify
@@ -46,7 +48,7 @@ def add_routes(app: FastAPI) -> None:
 def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
     """Make a specimen, proposal, instrument, collection or document: `name`, `id` and its facts."""
     if kind not in KINDS:
-        raise HTTPException(404, f"There is no kind {kind[:40]!r}; there are {', '.join(KINDS)}.")
+        raise HTTPException(404, Sentence(form_words.NO_KIND, text=repr(kind[:40]), names=", ".join(KINDS)))
     reader = demand_scope(request_context.request, "write")
     facts = {key: text for key, text in fields.items() if key not in ("name", "id")}
 

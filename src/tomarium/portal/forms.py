@@ -18,9 +18,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from tomarium.catalogue import form_words
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import FormatError, InputError
-from tomarium.model.sentence import joined, sentence_of
+from tomarium.model.sentence import Sentence, joined, sentence_of
 from tomarium.portal import refusals
 from tomarium.portal.identity import SAFE
 
@@ -86,7 +87,9 @@ def demand_known(fields: Iterable[str], names: Collection[str]) -> None:
     """Refuse a form that has a field of another name; raises HTTPException 400."""
     unknown = [name for name in fields if name not in names]
     if unknown:
-        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(names)}.")
+        raise HTTPException(
+            400, Sentence(form_words.NO_FIELD_OF_FORM, text=repr(unknown[0][:60]), names=", ".join(names))
+        )
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def read_days(fields: Mapping[str, str], default: str) -> int:
     """Read the field `days`; raises InputError where it is no whole number."""
     text = fields.get("days", "").strip() or default
     if not text.isascii() or not text.isdecimal():
-        raise InputError(f"{text[:20]!r} is no number of days; give one such as {default}")
+        raise InputError(Sentence(form_words.NO_DAYS, text=repr(text[:20]), number=default))
     return int(text[:6])
 
 

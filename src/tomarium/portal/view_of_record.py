@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from tomarium.catalogue.model_file import has_preview
 from tomarium.model import Record
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.languages import translations
@@ -54,6 +55,11 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
     def term(id: str) -> str:
         return f"{request_context.link('glossary')}#{id}"
 
+    def model(path: str) -> str:
+        if not any(part.path == path and has_preview(part) for part in record.parts):
+            return ""
+        return request_context.link("model_page", {"id": record.id}, {"mesh": path})
+
     return View(
         folder,
         choices,
@@ -65,4 +71,5 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
         term,
         level,
         translations(request_context.language),
+        model,
     )

@@ -15,12 +15,13 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_results import read_facts, results_folder
 from tomarium.beamtime.work_settings import WorkSettings
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
+from tomarium.catalogue import form_words
 from tomarium.catalogue.find_jobs import job_of, own_jobs
 from tomarium.catalogue.job_progress import read_parts
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.workers import running_workers
 from tomarium.errors import InputError
-from tomarium.model.sentence import joined
+from tomarium.model.sentence import Sentence, joined
 from tomarium.portal.identity import identify, may_upload
 from tomarium.portal.request_context import RequestContext
 from tomarium.portal.work_words import AT_IT, NOBODY, STARTED, WAITS, stage_told
@@ -83,7 +84,7 @@ def named_scan(request_context: RequestContext, source: str) -> str:
         return record.title
     if source.startswith(PATH):
         return below(scan_folders(request_context.request), source.removeprefix(PATH)).name
-    raise InputError(f"{source[:80]!r} names no scan; choose one on the page of work")
+    raise InputError(Sentence(form_words.NO_SCAN, text=repr(source[:80])))
 
 
 def own_job(request_context: RequestContext, number: int, kind: str) -> Row[Any]:
@@ -92,9 +93,7 @@ def own_job(request_context: RequestContext, number: int, kind: str) -> Row[Any]
     with request_context.catalogue.reading() as connection:
         job = job_of(connection, reader, number)
     if job is None or job.asked_by != reader.name or job.kind != kind:
-        raise HTTPException(
-            404, f"There is no job {number} of yours. It may have been cleared away after a day."
-        )
+        raise HTTPException(404, Sentence(form_words.NO_JOB_OF_YOURS, number=number))
     return job
 
 

@@ -20,6 +20,8 @@ SAMPLES: Final = 2
 EDGES: Final = 8
 """Degrees to which a pixel at the rim of the body is covered."""
 BATCH: Final = 2_000_000
+FILLED: Final = 0.94
+"""Part of a picture's width, or height, that the body fills."""
 
 
 def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation_deg: float = 22.0) -> bytes:
@@ -49,6 +51,25 @@ def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation
     return _write_png(np.clip(mean, 0, 1), share)
 
 
+def width_mm(mesh: Mesh, azimuth_deg: float = 35.0, elevation_deg: float = 22.0) -> float:
+    """Tell what length of the body the width of its picture by `mesh_png` is.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        z is upwards.
+    azimuth_deg, elevation_deg : float
+        Where the eye is: around z, and above the horizon.
+
+    Returns
+    -------
+    float
+        mm: in parallel projection the same in all of the picture.
+    """
+    places, _ = _turned(mesh, azimuth_deg, elevation_deg)
+    return _width(places)
+
+
 def _write_png(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     """Write shades of one colour with a palette: index 0 is clear, those below EDGES are parts of a pixel."""
     from PIL import Image as Pillow
@@ -68,19 +89,31 @@ def _write_png(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     return target.getvalue()
 
 
-def _project(
-    mesh: Mesh, azimuth_deg: float, elevation_deg: float, size: int
+def _turned(
+    mesh: Mesh, azimuth_deg: float, elevation_deg: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the vertices as right, down (both in points of the picture) and towards the eye; and the turn to there."""
+    """Return the vertices as right, up and towards the eye, mm; and the turn to there."""
     azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
     right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
     eye = np.array(
         [np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)]
     )
     turn = np.stack([right, np.cross(eye, right), eye])
-    places = (mesh.vertices_mm - mesh.middle_mm) @ turn.T
+    return (mesh.vertices_mm - mesh.middle_mm) @ turn.T, turn
+
+
+def _width(places: NDArray[np.float64]) -> float:
+    """Return the length that a picture is wide, mm: that of the body and a margin."""
+    return float(max(np.ptp(places[:, :2], axis=0).max(), 1e-12)) / FILLED
+
+
+def _project(
+    mesh: Mesh, azimuth_deg: float, elevation_deg: float, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the vertices as right, down (both in points of the picture) and towards the eye; and the turn to there."""
+    places, turn = _turned(mesh, azimuth_deg, elevation_deg)
     low, high = places.min(0), places.max(0)
-    scale = 0.94 * size / max(*(high - low)[:2], 1e-12)
+    scale = size / _width(places)
     middle = (low + high) / 2
     return (
         np.stack(

@@ -48,7 +48,7 @@ def render(record: Record, view: View) -> Piece:
     Returns
     -------
     Piece
-        Its data: `meshes`, each with path, role, picture, model, files (what, address, bytes) and figures.
+        Its data: `meshes`, each with path, role, picture, model, model_page, files (what, address, bytes) and figures.
     """
     paths_held = {entry.path for entry in record.files}
     meshes = [_mesh_content(part, view, paths_held) for part in _meshes(record)]
@@ -85,6 +85,7 @@ def _mesh_content(part: Part, view: View, paths_held: set[str]) -> dict[str, Any
         "picture": view.file(paths["png"]) if "png" in paths else "",
         "model": view.file(paths["glb"]) if "glb" in paths else "",
         "files": files,
+        "model_page": view.model(part.path),
         "rows": _print_rows(figures) if part.role == "print" else _surface_rows(figures),
         "figures": dict(figures),
     }

@@ -59,6 +59,8 @@ class View:
         `inside(path) -> str`: address of the page that shows the inside of a file; "" where there is none for it.
     term : callable
         `term(id) -> str`: address of a term of the glossary; "" where there is no page of it.
+    model : callable
+        `model(path) -> str`: address of the page, of one file, with a model of a mesh; "" where there is none.
     level : str
         For whom the page is shown: a key of `model.level.LEVELS`.
     translations : gettext.NullTranslations
@@ -75,6 +77,7 @@ class View:
     term: Callable[[str], str] = no_page
     level: str = DEFAULT
     translations: NullTranslations = ENGLISH
+    model: Callable[[str], str] = no_page
 
 
 @dataclass(frozen=True)

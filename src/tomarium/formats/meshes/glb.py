@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.errors import FormatError
 from tomarium.model import Mesh
 
 MAGIC: Final = 0x46546C67
@@ -120,3 +121,50 @@ def _y_upwards(places: NDArray[np.floating]) -> NDArray[np.float64]:
     """Turn z upwards into y upwards, without a mirror."""
     x, y, z = places.T.astype(np.float64)
     return np.stack([x, z, -y], axis=1)
+
+
+def read_own_glb(content: bytes, scale: float) -> Mesh:
+    """Read a mesh that `glb_bytes` wrote.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    scale : float
+        By how much it was enlarged.
+
+    Returns
+    -------
+    Mesh
+        In mm, z upwards, its middle at the origin; corners that were parted for their normals are one again.
+
+    Raises
+    ------
+    FormatError
+        It is no such file, or its parts do not lie in it.
+    """
+    try:
+        length = int.from_bytes(content[12:16], "little")
+        document = json.loads(content[20 : 20 + length])
+        start = 20 + length + 8
+        parts = []
+        for number, accessor, kind in ((0, 0, "<f4"), (2, 2, "<u4")):
+            view = document["bufferViews"][number]
+            first, size = start + int(view["byteOffset"]), int(view["byteLength"])
+            if view["byteOffset"] < 0 or size < 0 or first + size > len(content):
+                raise ValueError("a part does not lie in the file")
+            width = 3 if number == 0 else 1
+            if size != 4 * width * document["accessors"][accessor]["count"]:
+                raise ValueError("a part has not as many numbers as it says")
+            parts.append(np.frombuffer(content, kind, size // 4, first).reshape(-1, 3))
+        places, faces = parts
+        own = content[:4] == MAGIC.to_bytes(4, "little") and document["asset"]["generator"] == "tomarium"
+        if not own or not len(faces) or faces.max() >= len(places) or not np.isfinite(places).all():
+            raise ValueError("it is not of tomarium, or its triangles have corners that are not there")
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as problem:
+        raise FormatError(
+            f"the GLB is not one that tomarium wrote ({problem}); make the mesh again"
+        ) from problem
+    corners, numbers = np.unique(places, axis=0, return_inverse=True)
+    x, y, z = corners.T.astype(np.float64) / (1e-3 * scale)
+    return Mesh(np.stack([x, -z, y], axis=1).astype(np.float32), numbers.reshape(-1)[faces].astype(np.uint32))
