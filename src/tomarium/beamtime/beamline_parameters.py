@@ -103,6 +103,12 @@ def profile_toml(profile: Profile) -> str:
             for key, texts in (("acknowledgement", profile.acknowledgement), ("requests", profile.requests))
             if texts
         ]
+    if stated := {key: value for key, value in vars(profile.records).items() if value}:
+        lines += ["", "[records]"]
+        lines += [
+            f"{key} = {_toml(list(value) if isinstance(value, tuple) else value)}"
+            for key, value in stated.items()
+        ]
     for name, station in profile.stations.items():
         lines += ["", f"[stations.{_toml_key(name)}]"]
         lines += [f"{key} = {_toml(list(texts))}" for key, texts in vars(station).items() if texts]

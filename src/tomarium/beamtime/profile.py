@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.beamtime.record_facts import RecordFacts, read_record_facts
 from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.formats.opening.profile_values import FROM_PROFILE, ProfileValues
 from tomarium.model import Value
@@ -65,8 +66,12 @@ class Profile:
         The collection of Globus that holds the spool: `collection`, its id, and `root`, the folder that is its top.
     tomodata : mapping of str to str
         What a BEAMLINE_PARAMETERS.par says that has no place here, as it stands there.
+    records : RecordFacts
+        What records say that are made of its scans.
     source : str
         Where it was read.
+    sha256 : str
+        Checksum of that file, hexadecimal; "" where it was made otherwise.
     """
 
     name: str
@@ -82,7 +87,9 @@ class Profile:
     slurm: Mapping[str, str | int] = field(default_factory=dict)
     globus: Mapping[str, str] = field(default_factory=dict)
     tomodata: Mapping[str, str] = field(default_factory=dict)
+    records: RecordFacts = field(default_factory=RecordFacts)
     source: str = ""
+    sha256: str = field(default="", compare=False)
 
     def station(self, name: str) -> Station:
         """Tell what a publication with data of a station has to say.
@@ -164,9 +171,9 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
     InputError
         A key is not known, or a value is not what it should be.
     """
-    tables = {field.name for field in fields(Profile)} - {"acknowledgement", "requests", "source"} | {
-        "publication"
-    }
+    tables = {field.name for field in fields(Profile)} - {
+        "acknowledgement", "requests", "source", "sha256",
+    } | {"publication"}  # fmt: skip
     _demand_allowed(content, tables, source, "the profile")
     publication = _read_table(content, "publication", source)
     _demand_allowed(publication, {"acknowledgement", "requests"}, source, "[publication]")
@@ -231,6 +238,7 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             k: _read_text(v, source, f"tomodata.{k}")
             for k, v in _read_table(content, "tomodata", source).items()
         },
+        records=read_record_facts(content.get("records", {}), source),
         source=source,
     )
 

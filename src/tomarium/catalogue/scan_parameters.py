@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tomarium.formats.opening.profile_values import FACTS
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors
@@ -73,5 +74,5 @@ def _read(value: int, scan: Scan) -> Value[int]:
 
 
 def _is_public(name: str) -> bool:
-    """Leave out values under the file's own names, and those that tell how to reach a person."""
-    return not name.startswith("/") and not PERSONAL.search(name)
+    """Leave out values under the file's own names, those that tell how to reach a person, and what is no parameter."""
+    return not name.startswith("/") and not PERSONAL.search(name) and name != FACTS
