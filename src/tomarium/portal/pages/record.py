@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from tomarium import units
 from tomarium.catalogue.alarms import alarms_of
+from tomarium.catalogue.completeness import Completeness, completeness_of
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
@@ -194,6 +195,8 @@ class RecordPage:
         Whether the reader may write into it.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
+    completeness : Completeness or None
+        What it lacks of what a published record needs or should have; None to who does not keep it.
     series, series_address : str
         "Moment 3 of 12" of a record that is one of a series, and the page of the series where its files are open.
     level, levels : str, tuple of LevelLink
@@ -268,6 +271,7 @@ class RecordPage:
     log: tuple[ShownEntry, ...] = ()
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
+    completeness: Completeness | None = field(default=None, metadata=FOR_PEOPLE)
     series: str = field(default="", metadata=FOR_PEOPLE)
     series_address: str = field(default="", metadata=FOR_PEOPLE)
     level: str = DEFAULT
@@ -358,6 +362,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         citation=cite(record, address),
         acknowledgement=acknowledgement_of(record) or request_context.settings["acknowledgement"],
         manage=request_context.link("manage", {"id": id}) if place.mine else "",
+        completeness=completeness_of(record, folder, place.state) if place.mine else None,
         entities=tuple(_entities(record, request_context)),
         log=log,
         mine=place.mine,
