@@ -98,6 +98,10 @@ def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:
             text = f"{row.name}: reconstructed in batch {name}{axis}{sure}"
             warned = f"; warnings: {'; '.join(row.warnings)}" if row.warnings else ""
             yield f"{mark} reconstructed {row.seconds}", text + warned
+        if row.draft:
+            yield f"{mark} filed {row.seconds} {row.draft}", f"{row.name}: filed as the draft {row.draft}"
+        if row.not_filed:
+            yield f"{mark} not filed {_digest(row.not_filed)}", f"{row.name}: not filed: {row.not_filed}"
 
 
 def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Event:

@@ -23,13 +23,13 @@ from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
 from tomarium.catalogue.image_views import keep_views
-from tomarium.catalogue.scan_parameters import parameters_of
+from tomarium.catalogue.scan_parameters import FINGERPRINT, parameters_of
 from tomarium.catalogue.scan_pictures import scan_pictures
 from tomarium.catalogue.stated_facts import facts_of_scan
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError, TomariumError
 from tomarium.model import Image, Part, Record, Scan, Value, Volume
-from tomarium.pipeline.run.provenance import plain
+from tomarium.pipeline.run.provenance import fingerprint_of, plain
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.picture import png
 
@@ -349,7 +349,12 @@ def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
         axes=tuple(axes),
         summary={"dtype": dtype, "format": scan.format, "picture": picture},
     )
-    return part, parameters_of(scan)
+    of_file = {}
+    if scan.path.exists():
+        told = fingerprint_of(scan)
+        of_what = told.get("of", "names and sizes of its files")
+        of_file[FINGERPRINT] = Value[Any](told["sha256"], "derived", f"SHA-256 of {of_what}")
+    return part, parameters_of(scan) | of_file
 
 
 def _of_image(image: Image) -> tuple[Part, dict[str, Value[Any]]]:

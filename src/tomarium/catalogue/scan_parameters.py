@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tomarium.formats.opening.profile_values import FACTS
 from tomarium.model import Scan, Value
@@ -12,6 +12,9 @@ from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.provenance import PERSONAL, plain
+
+FINGERPRINT: Final = "scan_sha256"
+"""Parameter of a raw scan's record: the checksum by which the provenance of a run tells the scan's file from others."""
 
 
 def parameters_of(scan: Scan) -> dict[str, Value[Any]]:

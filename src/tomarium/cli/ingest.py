@@ -66,7 +66,8 @@ def command(
     an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; the
     folder of a series, whose moments are filed together and each tells its place; or a folder of them, such as that of
     a beamtime, of which each becomes a record; what --pixel and the like tell holds for all of them. Data are not
-    copied where the disk is the same: they get a second name in the record.
+    copied where the disk is the same: they get a second name in the record. A volume that `run` made is linked to the
+    record of its raw scan, where that is in the catalogue.
 
     Pictures of it (a sheet of slices, histogram, rings and a turntable of a volume; rings and a strip of rotation axes
     of a raw scan) are drawn once, by `tomarium worker` or at once with --pictures, and again where its data changed.
@@ -86,6 +87,7 @@ def command(
     from tomarium.catalogue.file_path import file_path
     from tomarium.catalogue.make_from_files import Wish
     from tomarium.catalogue.passed_over import in_one_line
+    from tomarium.catalogue.raw_scan_of import link_raw_scan
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
     from tomarium.catalogue.stated_facts import differences, facts_of_profile
@@ -110,6 +112,7 @@ def command(
                 for record in filed.records:
                     filled = state_facts(opened, LOCAL_OWNER, record.id, of_records) if of_records else ()
                     record, not_linked = link_entities(opened, LOCAL_OWNER, show.record(opened, record.id))
+                    record = link_raw_scan(opened, LOCAL_OWNER, record)
                     filed_records.append(record)
                     if not as_json:
                         click.echo(f"{record.id}: {record.title}")

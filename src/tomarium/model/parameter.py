@@ -32,6 +32,7 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "end_time": ("End of the scan", ""),
     "opens_on": ("Files open on", ""),
     "format": ("Raw format", ""),
+    "scan_sha256": ("Fingerprint of the scan’s file", ""),
     "voxel_m": ("Voxel size", "m"),
     "pixel_height_m": ("Height of a pixel at the sample", "m"),
     "source_distance_m": ("Distance from source to sample", "m"),
