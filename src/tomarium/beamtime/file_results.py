@@ -52,6 +52,36 @@ class Drafts:
         with open_catalogue(self.catalogue) as opened:
             return opened.name
 
+    def demand_apart(self, spool: Path) -> Path:
+        """Refuse to make records of raw scans among the raw data; return the folder in which they are made.
+
+        Raises
+        ------
+        InputError
+            It lies in the folder in which scans arrive.
+        TomariumError
+            The catalogue cannot be opened.
+        """
+        folder = self._folder()
+        if folder.resolve().is_relative_to(spool.resolve()):
+            raise InputError(
+                f"{folder} lies in {spool}, where raw data are, and nothing is written there; choose another folder "
+                f"with --records"
+            )
+        return folder
+
+    def shares_disk(self, spool: Path) -> bool:
+        """Tell whether files of the spool can get a second name in the records, for both lie on one disk."""
+        folder = self._folder().resolve()
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        return not spool.exists() or existing.stat().st_dev == spool.stat().st_dev
+
+    def _folder(self) -> Path:
+        if self.records is not None:
+            return self.records
+        with open_catalogue(self.catalogue) as opened:
+            return opened.home / RAW_SCANS
+
     def file_record(self, folder: Path) -> str:
         """File the finished record of a run.
 

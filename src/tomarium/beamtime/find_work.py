@@ -238,7 +238,13 @@ def _watch(folder: Path, now: float) -> Iterator[WorkState]:
 
 
 def _watch_notes(live: LiveState) -> tuple[str, ...]:
-    counts = {"slices": len(live.slices), "waiting": len(live.queue), "failed": len(live.failed)}
+    counts = {
+        "slices": len(live.slices),
+        "waiting": len(live.queue),
+        "failed": len(live.failed),
+        "filed as drafts": sum(bool(entry.get("draft")) for entry in live.slices),
+        "not filed": sum(bool(entry.get("not_filed")) for entry in live.slices),
+    }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return tuple(text for text in (f"{live.spool}: {told or 'nothing yet'}", live.problem) if text)
 

@@ -63,6 +63,14 @@ def of_watch(
         for one_warning in slice_entry["warnings"]:
             title = one_warning["title"]
             yield f"{mark} warning {title}", f"{name}: warning: {title}: {one_warning['text']}"
+        if slice_entry.get("draft"):
+            yield (
+                f"{mark} filed {slice_entry['draft']}",
+                f"{name}: raw scan filed as the draft {slice_entry['draft']}",
+            )
+        if slice_entry.get("not_filed"):
+            reason = slice_entry["not_filed"]
+            yield f"{mark} not filed {_digest(reason)}", f"{name}: raw scan not filed: {reason}"
     for failure in state.failed:
         if now - seconds_of(failure["arrived_at"]) >= still_s:
             yield (
