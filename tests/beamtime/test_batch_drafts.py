@@ -81,6 +81,15 @@ def test_each_volume_becomes_a_draft_once(beamtime: Path, capsys: pytest.Capture
     assert f"filed as the draft {a.id}" in page
     log = (beamtime / "log.jsonl").read_text()
     assert f"a: filed as the draft {a.id}" in log
+    # The report of the morning tells how many drafts there are, and what each lacks.
+    capsys.readouterr()
+    assert execute(["report"]) == 0
+    told = capsys.readouterr().out
+    assert "in the catalogue: 3 drafts, 0 published" in told
+    assert "of the drafts 0 of 3 complete; 3 lack a creator" in told
+    page = (beamtime / "report.html").read_text()
+    assert f"<td>{b.id}</td>" in page
+    assert "lacks a creator, " in page
     # The same command files nothing twice, and leaves alone what a person has done since.
     assert execute(["edit", a.id, "--title", "Tooth", "--related", "IsCitedBy=10.1038/abc"]) == 0
     assert execute(words) == 1
