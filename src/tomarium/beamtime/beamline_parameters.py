@@ -83,7 +83,7 @@ def profile_toml(profile: Profile) -> str:
     lines = [f"name = {_toml(profile.name)}"]
     if profile.facility:
         lines.append(f"facility = {_toml(profile.facility)}")
-    for name in ("paths", "motors", "signs", "detectors", "slurm", "globus", "tomodata"):
+    for name in ("paths", "motors", "signs", "detectors", "optics", "slurm", "globus", "tomodata"):
         table = getattr(profile, name)
         if table:
             lines += [

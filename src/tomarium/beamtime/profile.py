@@ -55,6 +55,8 @@ class Profile:
         Pixel, energy and distance of its scans, for files that do not tell them, and which of them correct a file.
     detectors : mapping of str to mapping
         Name → columns, rows, sensor_pixel_m (of the sensor, before any magnification), bits.
+    optics : mapping of str to mapping
+        Name of an objective → magnification (of the whole optics), scintillator.
     acknowledgement, requests : tuple of str
         Sentences that every publication carries, and what the staff ask for beside them.
     stations : mapping of str to Station
@@ -81,6 +83,7 @@ class Profile:
     signs: Mapping[str, int] = field(default_factory=dict)
     scan: ProfileValues = field(default_factory=ProfileValues)
     detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    optics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     acknowledgement: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     stations: Mapping[str, Station] = field(default_factory=dict)
@@ -202,6 +205,9 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             raise InputError(
                 f"{source}: detectors.{key}.sensor_pixel_m is {entry['sensor_pixel_m']}; metres were expected"
             )
+    optics = {
+        key: _read_optics(entry, source, key) for key, entry in _read_table(content, "optics", source).items()
+    }
     stations = {}
     for key, station in _read_table(content, "stations", source).items():
         _demand_allowed(station, {"acknowledgement", "papers"}, source, f"stations.{key}")
@@ -227,8 +233,11 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             motors=motors,
             signs=dict(signs),
             source=f"profile {name} ({source})",
+            detectors=detectors,
+            optics=optics,
         ),
         detectors={key: dict(detector) for key, detector in detectors.items()},
+        optics=optics,
         acknowledgement=_read_texts(publication, "acknowledgement", source, "publication"),
         requests=_read_texts(publication, "requests", source, "publication"),
         stations=stations,
@@ -266,6 +275,23 @@ def _read_scan_table(content: Mapping[str, Any], profile_name: str, source: str)
                 f"{', '.join(values) or 'none'} was expected"
             )
     return ProfileValues(values, corrects)
+
+
+def _read_optics(entry: object, source: str, key: str) -> dict[str, Any]:
+    """Read an entry of [optics]: the magnification of an objective, and the scintillator before it."""
+    _demand_allowed(entry, {"magnification", "scintillator"}, source, f"optics.{key}")
+    assert isinstance(entry, Mapping)
+    magnification = entry.get("magnification", 1.0)
+    if (
+        isinstance(magnification, bool)
+        or not isinstance(magnification, int | float)
+        or not 0 < magnification < 1e5
+    ):
+        raise InputError(
+            f"{source}: optics.{key}.magnification is {magnification!r}; a number above 0 was expected"
+        )
+    _read_text(entry.get("scintillator", ""), source, f"optics.{key}.scintillator")
+    return dict(entry)
 
 
 def _read_slurm_table(content: Mapping[str, Any], source: str) -> dict[str, str | int]:

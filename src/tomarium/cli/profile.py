@@ -68,6 +68,8 @@ def show_one(profile: str, toml: bool) -> None:
     )
     for key, detector in profile_read.detectors.items():
         show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in detector.items()))])
+    for key, optics in profile_read.optics.items():
+        show.table([("objective", key, ", ".join(f"{name} {value}" for name, value in optics.items()))])
     for text in profile_read.acknowledgement:
         click.echo(f"  all publications: {text}")
     for name, station in profile_read.stations.items():

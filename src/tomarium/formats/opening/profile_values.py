@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tomarium import units
+from tomarium.formats.opening.camera_tables import NOMINAL, by_camera_tables
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import BY_NAME
 
@@ -48,6 +49,8 @@ class ProfileValues:
     facts : mapping of str to Value
         What the records are to say that are made of its scans: one of `FACT_TEXTS`, or "creators", "licence",
         "keywords", "funding", "acknowledgement", texts as people write them; with the origin "profile".
+    detectors, optics : mapping
+        Cameras and objectives by their names, as for `by_camera_tables`.
     files : sequence of mapping
         The files that state them: "name", "file" and "sha256" of each.
     """
@@ -59,6 +62,8 @@ class ProfileValues:
     source: str = ""
     facts: Mapping[str, Value[Any]] = field(default_factory=dict)
     files: Sequence[Mapping[str, str]] = ()
+    detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    optics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def facts_data(profile: ProfileValues) -> dict[str, Any]:
@@ -100,7 +105,17 @@ def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
                 f"taken; give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's "
                 f"[scan]"
             )
-    further = _motors_along(scan, profile) | _facts_of(scan, profile, warnings)
+    by_tables, problems = by_camera_tables(scan, profile.detectors, profile.optics, profile.source)
+    warnings += problems
+    pixel = by_tables.pop("pixel_m", None)
+    if pixel is not None:
+        stated = values.setdefault("pixel_m", pixel)
+        if not math.isclose(stated.value, pixel.value, rel_tol=NOMINAL):
+            warnings.append(
+                f"pixel is {units.show(stated.value, 'm')} by [scan] of {stated.source}, but "
+                f"{units.show(pixel.value, 'm')} by {pixel.source}: that of [scan] was taken"
+            )
+    further = by_tables | _motors_along(scan, profile) | _facts_of(scan, profile, warnings)
     if not values and not warnings and not further:
         return scan
     changed = scan.with_geometry(**values) if values else scan
