@@ -136,8 +136,26 @@ def test_what_the_scan_says_wins_and_is_told(work: Path, capsys: pytest.CaptureF
     [differs] = record.provenance["beamtime"]["differs"]
     assert differs == warning
     capsys.readouterr()
+    assert execute(["info", "other.h5"]) == 1
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "record: licence CC-BY-4.0 profile: mine.toml of MINE" in lines
     assert execute(["ingest", "other"]) == 1
     assert "proposal is '20250777' by " in capsys.readouterr().err
+
+
+def test_an_instrument_that_is_only_the_name_of_the_profile_contradicts_no_file(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with h5py.File(work / "silent.h5", "a") as file:
+        file["/measurement/instrument/name"] = np.bytes_("ID19")
+
+    def warned() -> list[str]:
+        execute(["info", "silent.h5", "--json"])
+        return [text for text in json.loads(capsys.readouterr().out)["warnings"] if "instrument" in text]
+
+    assert not warned()
+    (work / "beamtime.toml").write_text('instrument = "BM05"\n' + BEAMTIME)
+    assert warned()[0].startswith("instrument is 'ID19' by ")
 
 
 def test_raw_scans_and_volumes_that_are_filed_in_it_say_so_too(work: Path) -> None:

@@ -46,7 +46,13 @@ class ProfileInUse:
         facts = self._facts() if self.states else {}
         if self.profile is None and not facts:
             return None
-        return replace(values, facts=facts, files=self._files() if facts else ())
+        is_stated = self.beamtime is not None and bool(self.beamtime.instrument)
+        return replace(
+            values,
+            facts=facts,
+            files=self._files() if facts else (),
+            assumed=() if is_stated else ("instrument",),
+        )
 
     def _facts(self) -> dict[str, Value[Any]]:
         """Put together what records are to say; the beamtime goes before the profile of its beamline."""

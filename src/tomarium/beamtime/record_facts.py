@@ -84,7 +84,6 @@ def read_record_facts(table: object, source: str) -> RecordFacts:
 
 def _read_value(key: str, value: Any) -> Any:
     """Check a value as the record would, so that a wrong one is told before the night and not after it."""
-    from tomarium.catalogue.moments import read_span
     from tomarium.model.person import read_person, write_person
     from tomarium.model.publication import read_funding, write_funding
     from tomarium.standards.licences import read_licence
@@ -101,5 +100,7 @@ def _read_value(key: str, value: Any) -> Any:
         case "embargo" if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
             return date.fromisoformat(value.strip()).isoformat()
         case "embargo" if value.strip():
+            from tomarium.catalogue.moments import read_span  # the catalogue takes half a second to import
+
             read_span(value)
     return " ".join(value.split())

@@ -76,7 +76,7 @@ def with_facts(record: Record, stated: Mapping[str, Any], kept: Collection[str] 
             if own is None:
                 parameters.setdefault(name, value)
                 told[name] = value.source
-            elif not same_name(own.value, value.value):
+            elif not stated["facts"][name].get("assumed") and not same_name(own.value, value.value):
                 differs.append(fact_differs(name, own, value))
         elif name == "keywords":
             changes[name] = tuple(dict.fromkeys([*record.keywords, *value.value]))

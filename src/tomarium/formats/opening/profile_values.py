@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -49,6 +49,9 @@ class ProfileValues:
     facts : mapping of str to Value
         What the records are to say that are made of its scans: one of `FACT_TEXTS`, or "creators", "licence",
         "keywords", "funding", "acknowledgement", texts as people write them; with the origin "profile".
+    assumed : collection of str
+        Those of `facts` that nobody stated outright, such as the instrument by the profile's name: what a file says
+        otherwise is no difference.
     detectors, optics : mapping
         Cameras and objectives by their names, as for `by_camera_tables`.
     files : sequence of mapping
@@ -62,6 +65,7 @@ class ProfileValues:
     source: str = ""
     facts: Mapping[str, Value[Any]] = field(default_factory=dict)
     files: Sequence[Mapping[str, str]] = ()
+    assumed: Collection[str] = ()
     detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     optics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -70,7 +74,11 @@ def facts_data(profile: ProfileValues) -> dict[str, Any]:
     """Write what records are to say as plain data: fact → its value and source, and the files that state them."""
     if not profile.facts:
         return {}
-    facts = {name: {"value": value.value, "source": value.source} for name, value in profile.facts.items()}
+    facts = {
+        name: {"value": value.value, "source": value.source}
+        | ({"assumed": True} if name in profile.assumed else {})
+        for name, value in profile.facts.items()
+    }
     return {"facts": facts, "files": [dict(file) for file in profile.files]}
 
 
@@ -151,7 +159,7 @@ def _facts_of(scan: Scan, profile: ProfileValues, warnings: list[str]) -> dict[s
         own = told_by_itself(scan.metadata, name)
         if own is None:
             stated[name] = profile.facts[name]
-        elif not same_name(own.value, profile.facts[name].value):
+        elif name not in profile.assumed and not same_name(own.value, profile.facts[name].value):
             warnings.append(fact_differs(name, own, profile.facts[name]))
     return stated
 
