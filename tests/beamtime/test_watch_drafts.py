@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).parent))
 
 from spool_scans import written
 
+from app_client import TestClient
 from tomarium.beamtime import file_results
 from tomarium.beamtime.arrivals import Arrival
 from tomarium.beamtime.live_file import LiveState
@@ -26,6 +27,7 @@ from tomarium.catalogue.record_folder import read_record
 from tomarium.cli import execute
 from tomarium.errors import DatabaseUnavailable
 from tomarium.model import Record
+from tomarium.portal.app import create_app
 
 WATCH = ["watch", "spool", "--once", "--every", "20ms", "--ingest"]
 
@@ -69,6 +71,17 @@ def test_each_whole_scan_becomes_a_draft_once(beamtime: Path, capsys: pytest.Cap
     [raw] = (beamtime / "home" / "raw_scans").glob("a.h5-*/*/a.h5")
     assert raw.samefile(beamtime / "spool" / "a.h5")  # a second name, no copy
     assert "raw scan filed as the draft" in (beamtime / "log.jsonl").read_text()
+    # Where the records lie in the folder of the beamtime, the report tells them with their scan, as no reconstruction.
+    capsys.readouterr()
+    assert execute(["report"]) == 0
+    assert "report.html: 2 scans" in (told := capsys.readouterr().out)
+    assert "in the catalogue: 1 draft, 0 published" in told
+    with (
+        open_catalogue(None, make=False) as opened,
+        TestClient(create_app(opened, local=True)) as client,
+    ):
+        page = client.get(f"/records/{id}").text
+    assert "Raw scan</p>" in page
     # The same command does nothing twice, also where its state was lost.
     assert execute(WATCH) == 1
     (beamtime / "live" / "live.json").unlink()

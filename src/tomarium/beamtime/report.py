@@ -212,8 +212,11 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
         except (FormatError, InputError, OSError) as problem:
             problems.append(str(problem))
             continue
-        name = scan_of(record)
         ids[record.id] = None
+        if (raw := _raw_scan(record)) is not None:
+            _card(cards, raw)
+            continue
+        name = scan_of(record)
         _card(cards, name).results.append(_result_of(record, place, folder))
     _add_live(folder, cards, problems)
     if (folder / LEDGER).is_file():
@@ -305,6 +308,13 @@ def scan_of(record: Record) -> str:
     source = record.provenance.get("source")
     path_text = source.get("path") if isinstance(source, Mapping) else None
     return key_of(str(path_text)) if path_text else record.title
+
+
+def _raw_scan(record: Record) -> str | None:
+    """Return the file of a record of a raw scan, which is no reconstruction; None of any other."""
+    part = record.parts[0] if record.parts else None
+    is_raw = part is not None and part.kind == "projections" and part.role == "raw"
+    return part.path if is_raw and part is not None and part.path != "." else None
 
 
 def key_of(name: str) -> str:

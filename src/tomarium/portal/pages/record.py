@@ -16,6 +16,7 @@ from tomarium.catalogue.alarms import alarms_of
 from tomarium.catalogue.completeness import Completeness, completeness_of
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.record_use import Use, use_of
+from tomarium.catalogue.stated_facts import KEY as BEAMTIME
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
@@ -351,7 +352,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         slips=slips(record, datetime.now(UTC), request_context.language),
         opens=place.open and volume_path(record) is not None,
         provenance_known=bool(record.provenance),
-        reconstructed=bool(record.provenance) and record.made_by == "reconstruction",
+        reconstructed=bool(record.provenance.keys() - {BEAMTIME}) and record.made_by == "reconstruction",
         open=place.open,
         closed="" if place.open else closed(record),
         people=record.creators,
