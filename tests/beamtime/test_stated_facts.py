@@ -175,6 +175,17 @@ def test_raw_scans_and_volumes_that_are_filed_in_it_say_so_too(work: Path) -> No
         ]
 
 
+def test_a_series_goes_on_where_facts_were_added(work: Path) -> None:
+    series = ["series", "silent.h5", "other.h5", "-o", "loading", "--on", "serial", "--rows", "4:6"]
+    assert execute(series) in (0, 1)
+    (work / "beamtime.toml").write_text(BEAMTIME.replace('["teeth"]', '["teeth", "voles"]'))
+    assert execute(series) in (0, 1)
+    first = read_record(
+        next(path.parent for path in sorted((work / "loading").glob("*/ro-crate-metadata.json")))
+    )
+    assert (first.licence, first.parameters["session"].value) == ("CC-BY-4.0", "20260001-2")
+
+
 def test_facts_told_later_reach_drafts_but_not_what_a_person_edited(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

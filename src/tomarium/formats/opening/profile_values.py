@@ -63,9 +63,10 @@ class ProfileValues:
     motors: Mapping[str, str] = field(default_factory=dict)
     signs: Mapping[str, int] = field(default_factory=dict)
     source: str = ""
-    facts: Mapping[str, Value[Any]] = field(default_factory=dict)
-    files: Sequence[Mapping[str, str]] = ()
-    assumed: Collection[str] = ()
+    # What changes no voxel is left out of the words by which a series knows that it goes on with the same values.
+    facts: Mapping[str, Value[Any]] = field(default_factory=dict, repr=False)
+    files: Sequence[Mapping[str, str]] = field(default=(), repr=False)
+    assumed: Collection[str] = field(default=(), repr=False)
     detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     optics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
