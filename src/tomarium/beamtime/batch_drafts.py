@@ -59,7 +59,7 @@ def filed(drafts: Drafts, how: Making, row: Row) -> Row:
     if how.slice_only or row.state not in ("finished", "warnings"):
         return row
     try:
-        name = drafts.name()
+        name = drafts.name
         if row.draft and row.filed_in == name:
             return row
         return replace(row, draft=drafts.file_record(how.folder / row.record), filed_in=name, not_filed="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +42,9 @@ class Drafts:
     records: Path | None = None
     opener: Callable[[Path], Scan | Image] | None = field(default=None, compare=False)
 
+    @cached_property
     def name(self) -> str:
-        """Open the catalogue, which is made where the user's own is absent, and tell its name.
+        """Name of the catalogue, which is opened for it once, and made where the user's own is absent.
 
         Raises
         ------

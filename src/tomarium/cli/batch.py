@@ -153,7 +153,9 @@ def command(
         planned.demand_fit()
         return 1 if any(row.state in ("failed", "differs") for row in planned.rows) else 0
     if batch.drafts is not None:
-        batch.drafts.name()  # a wrong catalogue is told before the night
+        click.echo(
+            f"filed in the catalogue {batch.drafts.name}", err=True
+        )  # a wrong one is told before the night
     result = run(
         batch,
         on_plan=None if as_json else lambda planned: _show_plan(planned, batch.how.folder),
