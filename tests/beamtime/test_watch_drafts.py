@@ -121,6 +121,24 @@ def test_what_cannot_be_filed_is_told_and_tried_by_the_next_start(
     assert "not_filed" not in entry
 
 
+@pytest.mark.parametrize("kept", ["the link alone", "all but the catalogue's rows"])
+def test_filing_that_was_killed_goes_on(beamtime: Path, kept: str) -> None:
+    assert execute(WATCH) == 1
+    id = slices(beamtime)["a.h5"]["draft"]
+    [folder] = (beamtime / "home" / "raw_scans").glob("a.h5-*/*/")
+    for path in (beamtime / "home").glob("catalogue.sqlite*"):
+        path.unlink()
+    if kept == "the link alone":
+        for path in folder.rglob("*"):
+            if path.is_file() and path.name != "a.h5":
+                path.unlink()
+    (beamtime / "live" / "live.json").unlink()
+    assert execute(WATCH) == 1
+    assert slices(beamtime)["a.h5"]["draft"] == id
+    assert records() == 1
+    assert [*(beamtime / "home" / "raw_scans").glob("a.h5-*/*/")] == [folder]
+
+
 def test_records_among_raw_data_are_refused(beamtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([*WATCH, "--records", "spool/records"]) == 2
     assert "where raw data are, and nothing is written there" in capsys.readouterr().err
