@@ -17,10 +17,10 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.entity_edit import make_entity
+from tomarium.catalogue.entity_edit import make_entity, publish_entity
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tokens import make_token
-from tomarium.model import Funding, Person, Related
+from tomarium.model import Funding, Person, Related, Value
 from tomarium.portal.app import create_app
 
 ADA = Reader("ada", "member")
@@ -91,6 +91,40 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
     assert '<script type="application/ld+json">' in shown
     assert "withdrawn" in client.post("/records/tooth/withdraw", data={"reason": "the wrong bear"}).text
     assert "the wrong bear" in client.get("/records/tooth").text
+
+
+def test_the_page_tells_what_lacks_to_those_who_keep_the_record(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    page = client.get("/records/tooth").text
+    assert "5 of 11 of what a published record needs or should have" in page
+    assert "Licence (demanded), Creators (demanded), " in page
+    assert "Ihm fehlt:" in client.get("/de/records/tooth").text
+    client.post("/records/tooth/edit", data=READY | {"creators": READY["creators"].partition("\n")[0]})
+    edit(catalogue, LOCAL_OWNER, "tooth", Changes(parameters={"instrument": Value("BM05", "user", "typed")}))
+    assert "It has all that a published record needs and should have." in client.get("/records/tooth").text
+    client.post("/records/tooth/publish", data={"embargo": "0"})
+    with TestClient(create_app(catalogue)) as visitor:
+        assert "needs and should have" not in visitor.get("/records/tooth").text
+
+
+def test_a_proposal_tells_those_who_keep_it_what_its_records_lack(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    make_entity(catalogue, LOCAL_OWNER, "proposal", "Voles", {}, "voles")
+    assert "What its records lack" not in client.get("/proposals/voles").text
+    edit(catalogue, LOCAL_OWNER, "tooth", Changes(proposal="voles"))
+    page = client.get("/proposals/voles").text
+    assert "0 of 1 records have all that a published one needs or should have." in page
+    assert '<a href="/records/tooth/manage">Tooth</a>' in page
+    assert "Licence (demanded), Creators (demanded), Technique" in page
+    assert "completeness" not in client.get("/proposals/voles.json").json()
+    client.post("/records/tooth/edit", data=READY | {"proposal": "voles"})
+    client.post("/records/tooth/publish", data={"embargo": "0"})
+    publish_entity(catalogue, LOCAL_OWNER, "voles")
+    with TestClient(create_app(catalogue)) as visitor:
+        shown = visitor.get("/proposals/voles")
+        assert (shown.status_code, "What its records lack" in shown.text) == (200, False)
 
 
 def test_values_are_set_and_what_tells_of_a_person_is_kept_or_declared_public(

@@ -19,7 +19,7 @@ from lxml import etree
 
 from standards.examples import ADDRESS, DRAFT, FULL, OPEN, WITHDRAWN
 from tomarium.errors import FormatError
-from tomarium.model import Funding, Person, Record, Related
+from tomarium.model import Funding, Part, Person, Record, Related
 from tomarium.model.publication import RELATIONS
 from tomarium.standards import datacite_json, datacite_xml
 
@@ -52,6 +52,37 @@ def json_of(record: Record, address: str = ADDRESS) -> Any:
 
 def texts(root: Any, path: str) -> list[str]:
     return [one.text for one in root.findall("/".join(NAMESPACE + part for part in path.split("/")))]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "types"),
+    [
+        ([], ("Dataset", "Dataset")),
+        (["picture", "volume"], ("Dataset", "Tomographic volume")),
+        (["projections", "table"], ("Dataset", "Tomographic projections")),
+        (["table"], ("Dataset", "Table")),
+        (["image"], ("Image", "Image")),
+        (["map"], ("Dataset", "Image of several axes")),
+        (["picture"], ("Image", "Picture")),
+        (["mesh", "picture"], ("Model", "Surface mesh")),
+        (["document"], ("Text", "Document")),
+    ],
+)
+def test_the_type_follows_from_what_the_record_holds(kinds: list[str], types: tuple[str, str]) -> None:
+    axes = [{"name": name, "length": 8} for name in "yxe"]
+    parts = [
+        Part("image", "map.h5", axes=tuple(axes))
+        if kind == "map"
+        else Part(kind, f"{kind}.x", axes=tuple(axes[:2]))  # type: ignore[arg-type]
+        for kind in kinds
+    ]
+    record = replace(OPEN, parts=tuple(parts))
+    told = json_of(record)["types"]
+    assert (told["resourceTypeGeneral"], told["resourceType"]) == types
+    root = xml_of(record)
+    xsd().assertValid(root)
+    element = root.find(f"{NAMESPACE}resourceType")
+    assert (element.get("resourceTypeGeneral"), element.text) == types
 
 
 @pytest.mark.parametrize("address", ["", ADDRESS])

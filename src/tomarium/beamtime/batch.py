@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import take_lock
-from tomarium.beamtime import batch_result
+from tomarium.beamtime import batch_drafts, batch_result
 from tomarium.beamtime.batch_files import (
     LOCK,
     Row,
@@ -127,6 +127,7 @@ def run(
     with _lock_folder(making.folder), ExitStack() as stack:
         state = read_state(making.folder)
         planned = plan_scans(batch, state)
+        planned = replace(planned, rows=tuple(batch_drafts.known(planned.rows, read_results(making.folder))))
         if on_plan is not None:
             on_plan(planned)
         planned.demand_fit()
@@ -143,8 +144,12 @@ def run(
             if row.name not in planned_names
         ]
         running.write(last=True)
+        _file_all(running)
         axis = _axis(running, on_progress)
         _make_all(running, axis, on_scan, on_progress)
+        _file_all(
+            running
+        )  # once more what was not filed, as where the catalogue could not be reached for a while
         running.write(last=True)
     return running.rows[: len(planned.rows)]
 
@@ -213,6 +218,8 @@ def _make_all(
                 state.anew[row.name] = True
             write_state(batch.how.folder, state)
             finished_row = _make_one(batch, row, path, axis, on_progress)
+            if batch.drafts is not None:
+                finished_row = batch_drafts.filed(batch.drafts, batch.how, finished_row)
         except (KeyboardInterrupt, Interrupted) as stop:
             state.begun.pop(row.name)
             write_state(batch.how.folder, state)
@@ -229,6 +236,18 @@ def _make_all(
         del todo[row.name]
         running.put(place, finished_row)
         on_scan(finished_row, number, count, sum(todo.values()) * _time_factor(spent, foreseen))
+
+
+def _file_all(running: _RunningBatch) -> None:
+    """File what is finished and in the catalogue not yet; what cannot be filed is told in its row."""
+    drafts = running.batch.drafts
+    if drafts is None:
+        return
+    for place in range(len(running.plan.rows)):
+        row = running.rows[place]
+        filed = batch_drafts.filed(drafts, running.batch.how, row)
+        if filed != row:
+            running.put(place, filed)
 
 
 def _time_factor(spent: float, foreseen: float) -> float:

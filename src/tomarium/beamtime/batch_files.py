@@ -64,6 +64,10 @@ class Row:
         Picture of the middle slice, likewise.
     error : str
         Why there is no result.
+    draft, filed_in : str
+        Identifier of the record that it became in a catalogue, and the name of that; empty where it is in none.
+    not_filed : str
+        Why it could not be put there.
     """
 
     scan: str
@@ -77,6 +81,9 @@ class Row:
     record: str = ""
     picture: str = ""
     error: str = ""
+    draft: str = ""
+    filed_in: str = ""
+    not_filed: str = ""
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Row) if field.name != "picture")
@@ -182,3 +189,14 @@ def read_results(folder: Path) -> list[Row]:
     """
     content = read_json(folder / RESULTS) or {"scans": []}
     return [Row(**{**row, "warnings": tuple(row["warnings"])}) for row in content["scans"]]
+
+
+def drafts_in_words(rows: Iterable[Row]) -> str:
+    """Say how many volumes are drafts, and how many could not be filed; "" where none was to be."""
+    filed_rows = [row for row in rows if row.draft or row.not_filed]
+    if not filed_rows:
+        return ""
+    lost = sum(bool(row.not_filed) for row in filed_rows)
+    count = len(filed_rows) - lost
+    text = f"{count} of {len(filed_rows)} volumes {'is a draft' if count == 1 else 'are drafts'} in the catalogue"
+    return f"{text}, {lost} could not be filed" if lost else text

@@ -161,6 +161,8 @@ def _table_line(row: Row) -> str:
     confidence = row.confidence or {"user": "given", "read": "read"}.get(row.axis_origin, "")
     messages = [row.error] if row.error else []
     messages += row.warnings
+    messages += [f"filed as the draft {row.draft}"] if row.draft else []
+    messages += [f"not filed in the catalogue: {row.not_filed}"] if row.not_filed else []
     cell = f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in messages)}</ul>" if messages else ""
     time = "" if row.seconds is None else _time_text(row.seconds)
     return (

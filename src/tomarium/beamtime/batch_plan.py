@@ -16,6 +16,7 @@ from tomarium.beamtime import batch_result
 from tomarium.beamtime.batch_files import Row, State, read_state, write_state
 from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
+from tomarium.beamtime.file_results import Drafts
 from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
 from tomarium.catalogue.make_record import demand_apart
@@ -63,6 +64,8 @@ class Batch:
         Log book of the beamtime, in which each result is noted.
     careful : bool
         Whether each scan is noted before it is opened, for the program crashed before and may do so there.
+    drafts : Drafts or None
+        Where each finished volume is filed as a draft; None files none.
     """
 
     scans: tuple[Path, ...]
@@ -74,6 +77,7 @@ class Batch:
     axis_from: Path | None = None
     log: MachineLog | None = None
     careful: bool = False
+    drafts: Drafts | None = None
 
 
 @dataclass(frozen=True)

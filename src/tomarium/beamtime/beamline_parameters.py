@@ -83,7 +83,7 @@ def profile_toml(profile: Profile) -> str:
     lines = [f"name = {_toml(profile.name)}"]
     if profile.facility:
         lines.append(f"facility = {_toml(profile.facility)}")
-    for name in ("paths", "motors", "signs", "detectors", "slurm", "globus", "tomodata"):
+    for name in ("paths", "motors", "signs", "detectors", "optics", "slurm", "globus", "tomodata"):
         table = getattr(profile, name)
         if table:
             lines += [
@@ -102,6 +102,12 @@ def profile_toml(profile: Profile) -> str:
             f"{key} = {_toml(list(texts))}"
             for key, texts in (("acknowledgement", profile.acknowledgement), ("requests", profile.requests))
             if texts
+        ]
+    if stated := {key: value for key, value in vars(profile.records).items() if value}:
+        lines += ["", "[records]"]
+        lines += [
+            f"{key} = {_toml(list(value) if isinstance(value, tuple) else value)}"
+            for key, value in stated.items()
         ]
     for name, station in profile.stations.items():
         lines += ["", f"[stations.{_toml_key(name)}]"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from tomarium.beamtime.record_facts import RecordFacts, read_record_facts
 from tomarium.errors import InputError
 
 BEAMTIME: Final = "beamtime.toml"
-"""File by which the folder of a beamtime is known: name, proposal, instrument, station, people, profile."""
+"""File by which the folder of a beamtime is known: name, proposal, instrument, station, people, profile, records."""
 
 LIVE: Final = "live"
 """Folder of the watch in the folder of a beamtime."""
@@ -80,23 +82,30 @@ class Beamtime:
     ----------
     name : str
         Of the experiment; the folder's name where the file says none.
-    proposal, instrument, station : str
-        "" where the file does not say.
+    proposal, session, instrument, station : str
+        "" where the file does not say; the session is one visit of several of a proposal.
     year : str
         Of the beamtime, for paths of a profile.
     people : tuple of str
         Names.
     profile : str
         A profile of a beamline: a file, relative to the folder, or a name.
+    records : RecordFacts
+        What records say that are made in it; goes before what the profile says.
+    sha256 : str
+        Checksum of the file, hexadecimal; "" where there is none.
     """
 
     name: str
     proposal: str = ""
+    session: str = ""
     instrument: str = ""
     station: str = ""
     year: str = ""
     people: tuple[str, ...] = ()
     profile: str = ""
+    records: RecordFacts = field(default_factory=RecordFacts)
+    sha256: str = ""
 
 
 def read_beamtime(folder: Path) -> Beamtime:
@@ -120,11 +129,12 @@ def read_beamtime(folder: Path) -> Beamtime:
     path = folder / BEAMTIME
     if not path.is_file():
         return Beamtime(folder.resolve().name)
+    text = path.read_bytes()
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(text.decode("utf-8").replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    names = {field.name for field in fields(Beamtime)}
+    names = {field.name for field in fields(Beamtime)} - {"sha256"}
     for key, value in content.items():
         if key not in names:
             near = get_close_matches(key, names, 1)
@@ -134,11 +144,18 @@ def read_beamtime(folder: Path) -> Beamtime:
             isinstance(value, list) and all(isinstance(person, str) for person in value)
         ):
             raise InputError(f"{path}: people is {value!r}; a list of names was expected")
-        if key != "people" and not isinstance(value, str | int):
+        if key not in ("people", "records") and not isinstance(value, str | int):
             raise InputError(f"{path}: {key} is {value!r}; text in quotes was expected")
-    words = {key: str(value) for key, value in content.items() if key != "people"}
+    words = {key: str(value) for key, value in content.items() if key not in ("people", "records")}
     profile = words.pop("profile", "")
     if profile and (folder / profile).is_file():
         profile = str(folder / profile)
     name = words.pop("name", "") or folder.resolve().name
-    return Beamtime(name, people=tuple(content.get("people", ())), profile=profile, **words)
+    return Beamtime(
+        name,
+        people=tuple(content.get("people", ())),
+        profile=profile,
+        records=read_record_facts(content.get("records", {}), str(path)),
+        sha256=hashlib.sha256(text).hexdigest(),
+        **words,
+    )

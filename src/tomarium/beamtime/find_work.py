@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.beamtime.batch_files import RECORDS, RESULTS, STATE, Row, read_results
+from tomarium.beamtime.batch_files import RECORDS, RESULTS, STATE, Row, drafts_in_words, read_results
 from tomarium.beamtime.beamtime_folder import LEDGER
 from tomarium.beamtime.live_file import NAME as LIVE_NAME
 from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
@@ -145,9 +145,19 @@ def _batch(folder: Path, now: float) -> Iterator[WorkState]:
         total=len(rows),
         share=len(ended) / len(rows) if rows else None,
         doing=at,
-        notes=(f"{len(failed)} of its scans failed",) if failed else (),
+        notes=(
+            *((f"{len(failed)} of its scans failed",) if failed else ()),
+            *((told,) if (told := drafts_in_words(rows)) else ()),
+        ),
     )
     yield _batch_process(state, at_work, rows, now)
+    for row in rows:
+        if row.not_filed:
+            note, advice = (
+                f"not filed in the catalogue: {row.not_filed}",
+                "the command of the batch tries it again",
+            )
+            yield WorkState("scan", folder / row.record, "failed", notes=(note,), advice=advice)
     for row in failed:
         yield WorkState(
             "scan",
@@ -228,7 +238,13 @@ def _watch(folder: Path, now: float) -> Iterator[WorkState]:
 
 
 def _watch_notes(live: LiveState) -> tuple[str, ...]:
-    counts = {"slices": len(live.slices), "waiting": len(live.queue), "failed": len(live.failed)}
+    counts = {
+        "slices": len(live.slices),
+        "waiting": len(live.queue),
+        "failed": len(live.failed),
+        "filed as drafts": sum(bool(entry.get("draft")) for entry in live.slices),
+        "not filed": sum(bool(entry.get("not_filed")) for entry in live.slices),
+    }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return tuple(text for text in (f"{live.spool}: {told or 'nothing yet'}", live.problem) if text)
 

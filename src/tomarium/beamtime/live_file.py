@@ -44,7 +44,8 @@ class LiveState:
     slices : list of dict
         One for each scan, newest first: `scan`, `row`, `picture`, `width`, `height`, `finished_at`, `arrived_at`,
         `views`, `covered_deg`, `complete`, `axis_column`, `confidence`, `axis_of`, `axis_sought`, `station`,
-        `protocol`, `warnings`, `notes`, `checked`, `seconds`, `stamp`.
+        `protocol`, `warnings`, `notes`, `checked`, `seconds`, `stamp`; where scans are filed, `draft`, the identifier
+        of its record, or `not_filed`, why there is none.
     skipped : list of dict
         Scans without a slice that are gone: `scan`, `reason`, `at`.
     failed : list of dict

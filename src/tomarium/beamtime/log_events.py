@@ -63,6 +63,14 @@ def of_watch(
         for one_warning in slice_entry["warnings"]:
             title = one_warning["title"]
             yield f"{mark} warning {title}", f"{name}: warning: {title}: {one_warning['text']}"
+        if slice_entry.get("draft"):
+            yield (
+                f"{mark} filed {slice_entry['draft']}",
+                f"{name}: raw scan filed as the draft {slice_entry['draft']}",
+            )
+        if slice_entry.get("not_filed"):
+            reason = slice_entry["not_filed"]
+            yield f"{mark} not filed {_digest(reason)}", f"{name}: raw scan not filed: {reason}"
     for failure in state.failed:
         if now - seconds_of(failure["arrived_at"]) >= still_s:
             yield (
@@ -98,6 +106,10 @@ def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:
             text = f"{row.name}: reconstructed in batch {name}{axis}{sure}"
             warned = f"; warnings: {'; '.join(row.warnings)}" if row.warnings else ""
             yield f"{mark} reconstructed {row.seconds}", text + warned
+        if row.draft:
+            yield f"{mark} filed {row.seconds} {row.draft}", f"{row.name}: filed as the draft {row.draft}"
+        if row.not_filed:
+            yield f"{mark} not filed {_digest(row.not_filed)}", f"{row.name}: not filed: {row.not_filed}"
 
 
 def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Event:

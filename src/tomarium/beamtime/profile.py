@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.beamtime.record_facts import RecordFacts, read_record_facts
 from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.formats.opening.profile_values import FROM_PROFILE, ProfileValues
 from tomarium.model import Value
@@ -54,6 +55,8 @@ class Profile:
         Pixel, energy and distance of its scans, for files that do not tell them, and which of them correct a file.
     detectors : mapping of str to mapping
         Name → columns, rows, sensor_pixel_m (of the sensor, before any magnification), bits.
+    optics : mapping of str to mapping
+        Name of an objective → magnification (of the whole optics), scintillator.
     acknowledgement, requests : tuple of str
         Sentences that every publication carries, and what the staff ask for beside them.
     stations : mapping of str to Station
@@ -65,8 +68,12 @@ class Profile:
         The collection of Globus that holds the spool: `collection`, its id, and `root`, the folder that is its top.
     tomodata : mapping of str to str
         What a BEAMLINE_PARAMETERS.par says that has no place here, as it stands there.
+    records : RecordFacts
+        What records say that are made of its scans.
     source : str
         Where it was read.
+    sha256 : str
+        Checksum of that file, hexadecimal; "" where it was made otherwise.
     """
 
     name: str
@@ -76,13 +83,16 @@ class Profile:
     signs: Mapping[str, int] = field(default_factory=dict)
     scan: ProfileValues = field(default_factory=ProfileValues)
     detectors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    optics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     acknowledgement: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     stations: Mapping[str, Station] = field(default_factory=dict)
     slurm: Mapping[str, str | int] = field(default_factory=dict)
     globus: Mapping[str, str] = field(default_factory=dict)
     tomodata: Mapping[str, str] = field(default_factory=dict)
+    records: RecordFacts = field(default_factory=RecordFacts)
     source: str = ""
+    sha256: str = field(default="", compare=False)
 
     def station(self, name: str) -> Station:
         """Tell what a publication with data of a station has to say.
@@ -164,9 +174,9 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
     InputError
         A key is not known, or a value is not what it should be.
     """
-    tables = {field.name for field in fields(Profile)} - {"acknowledgement", "requests", "source"} | {
-        "publication"
-    }
+    tables = {field.name for field in fields(Profile)} - {
+        "acknowledgement", "requests", "source", "sha256",
+    } | {"publication"}  # fmt: skip
     _demand_allowed(content, tables, source, "the profile")
     publication = _read_table(content, "publication", source)
     _demand_allowed(publication, {"acknowledgement", "requests"}, source, "[publication]")
@@ -195,6 +205,9 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             raise InputError(
                 f"{source}: detectors.{key}.sensor_pixel_m is {entry['sensor_pixel_m']}; metres were expected"
             )
+    optics = {
+        key: _read_optics(entry, source, key) for key, entry in _read_table(content, "optics", source).items()
+    }
     stations = {}
     for key, station in _read_table(content, "stations", source).items():
         _demand_allowed(station, {"acknowledgement", "papers"}, source, f"stations.{key}")
@@ -220,8 +233,11 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             motors=motors,
             signs=dict(signs),
             source=f"profile {name} ({source})",
+            detectors=detectors,
+            optics=optics,
         ),
         detectors={key: dict(detector) for key, detector in detectors.items()},
+        optics=optics,
         acknowledgement=_read_texts(publication, "acknowledgement", source, "publication"),
         requests=_read_texts(publication, "requests", source, "publication"),
         stations=stations,
@@ -231,6 +247,7 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
             k: _read_text(v, source, f"tomodata.{k}")
             for k, v in _read_table(content, "tomodata", source).items()
         },
+        records=read_record_facts(content.get("records", {}), source),
         source=source,
     )
 
@@ -258,6 +275,23 @@ def _read_scan_table(content: Mapping[str, Any], profile_name: str, source: str)
                 f"{', '.join(values) or 'none'} was expected"
             )
     return ProfileValues(values, corrects)
+
+
+def _read_optics(entry: object, source: str, key: str) -> dict[str, Any]:
+    """Read an entry of [optics]: the magnification of an objective, and the scintillator before it."""
+    _demand_allowed(entry, {"magnification", "scintillator"}, source, f"optics.{key}")
+    assert isinstance(entry, Mapping)
+    magnification = entry.get("magnification", 1.0)
+    if (
+        isinstance(magnification, bool)
+        or not isinstance(magnification, int | float)
+        or not 0 < magnification < 1e5
+    ):
+        raise InputError(
+            f"{source}: optics.{key}.magnification is {magnification!r}; a number above 0 was expected"
+        )
+    _read_text(entry.get("scintillator", ""), source, f"optics.{key}.scintillator")
+    return dict(entry)
 
 
 def _read_slurm_table(content: Mapping[str, Any], source: str) -> dict[str, str | int]:

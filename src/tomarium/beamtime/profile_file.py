@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +42,12 @@ def read_profile(name_or_path: str) -> Profile:
                 f"{name_or_path}: is no file, and no profile of tomarium; one of {', '.join(sorted(shipped))} is"
             )
         path = shipped[name_or_path.lower()]
+    text = path.read_bytes()
+    sha256 = hashlib.sha256(text).hexdigest()
     if path.suffix.lower() == ".par":
-        return read_beamline_parameters(path)
+        return replace(read_beamline_parameters(path), sha256=sha256)
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(text.decode("utf-8").replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    return profile_of(content, path.name)
+    return replace(profile_of(content, path.name), sha256=sha256)

@@ -10,13 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.beamtime.beamtime_folder import LEDGER, LIVE, Beamtime, read_beamtime
+from tomarium.beamtime.batch_files import read_results
+from tomarium.beamtime.beamtime_folder import BATCHES, LEDGER, LIVE, Beamtime, read_beamtime
 from tomarium.beamtime.copies_known import ScanState, scans_known
 from tomarium.beamtime.copy_ledger import open_ledger
 from tomarium.beamtime.live_file import NAME, PICTURES, read_live
 from tomarium.beamtime.log_file import LOG, LogEntry, read_log
 from tomarium.beamtime.profile import Profile, Station
 from tomarium.beamtime.profile_file import read_profile
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.completeness import Completeness, completeness, counted
+from tomarium.catalogue.queries import places_of
+from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
@@ -93,6 +98,45 @@ class Card:
 
 
 @dataclass(frozen=True)
+class DraftsKnown:
+    """What a catalogue has of the records of a beamtime.
+
+    Attributes
+    ----------
+    name : str
+        Of the catalogue.
+    drafts : tuple of Completeness
+        Those that are not published yet, with what each lacks.
+    published : int
+        How many are.
+    absent : int
+        Records of the beamtime's folder that are not in it.
+    """
+
+    name: str
+    drafts: tuple[Completeness, ...]
+    published: int
+    absent: int
+
+    @property
+    def words(self) -> str:
+        """In a line: "12 drafts, 3 published, 1 record not filed"."""
+        parts = [_counted(len(self.drafts), "draft"), f"{self.published} published"]
+        if self.absent:
+            parts.append(f"{_counted(self.absent, 'record')} of this folder not filed")
+        return ", ".join(parts)
+
+    @property
+    def lack(self) -> str:
+        """How many drafts lack what."""
+        return counted(self.drafts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
 class Report:
     """All of it.
 
@@ -112,6 +156,12 @@ class Report:
         What could not be read.
     made : str
         When (ISO 8601, UTC).
+    ids : tuple of str
+        Records of the beamtime, by what lies in its folder and by what a batch and a watch have filed.
+    not_filed : tuple of (str, str)
+        What a batch or a watch could not file in the catalogue, and why.
+    catalogue : DraftsKnown or None
+        What the catalogue has of these records; None where it was not asked.
     """
 
     beamtime: Beamtime
@@ -121,6 +171,9 @@ class Report:
     log: tuple[LogEntry, ...]
     problems: tuple[str, ...]
     made: str
+    ids: tuple[str, ...] = ()
+    not_filed: tuple[tuple[str, str], ...] = ()
+    catalogue: DraftsKnown | None = None
 
 
 def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] = ()) -> Report:
@@ -152,11 +205,16 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
     station = profile.station(beamtime.station) if profile else Station()
     cards: dict[str, Card] = {}
     problems: list[str] = []
+    ids: dict[str, None] = {}
     for place in dict.fromkeys([*_record_folders(folder), *records]):
         try:
             record = read_record(place)
         except (FormatError, InputError, OSError) as problem:
             problems.append(str(problem))
+            continue
+        ids[record.id] = None
+        if (raw := _raw_scan(record)) is not None:
+            _card(cards, raw)
             continue
         name = scan_of(record)
         _card(cards, name).results.append(_result_of(record, place, folder))
@@ -173,7 +231,60 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
         problems.append(f"{folder / LOG}: cannot be read ({problem.strerror})")
     log_entries = tuple(sorted(entries.values(), key=lambda entry: entry.when[:19]))
     moment_made = datetime.now(UTC).isoformat(timespec="seconds")
-    return Report(beamtime, tuple(ordered), station, profile, log_entries, tuple(problems), moment_made)
+    filed, not_filed = _filed(folder, cards)
+    return Report(
+        beamtime,
+        tuple(ordered),
+        station,
+        profile,
+        log_entries,
+        tuple(problems),
+        moment_made,
+        ids=tuple({**ids, **filed}),
+        not_filed=tuple(not_filed),
+    )
+
+
+def _filed(folder: Path, cards: Mapping[str, Card]) -> tuple[dict[str, None], list[tuple[str, str]]]:
+    """List the drafts that batches and the watch have filed, and what they could not."""
+    drafts: dict[str, None] = {}
+    not_filed = []
+    batches = sorted((folder / BATCHES).glob("*/")) if (folder / BATCHES).is_dir() else []
+    for batch in batches:
+        try:
+            rows = read_results(batch)
+        except (FormatError, OSError, TypeError, ValueError, KeyError):
+            continue  # `tomarium status` names it
+        drafts |= {row.draft: None for row in rows if row.draft}
+        not_filed += [(f"{batch.name}: {row.name}", row.not_filed) for row in rows if row.not_filed]
+    live = [card.live for card in cards.values() if card.live]
+    drafts |= {str(entry["draft"]): None for entry in live if entry.get("draft")}
+    not_filed += [(str(entry["scan"]), str(entry["not_filed"])) for entry in live if entry.get("not_filed")]
+    return drafts, not_filed
+
+
+def drafts_known(catalogue: Catalogue, reader: Reader, ids: Sequence[str]) -> DraftsKnown:
+    """Ask a catalogue which records of a beamtime it has, and what the drafts among them lack.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who asks.
+    ids : sequence of str
+        Identifiers of records.
+
+    Returns
+    -------
+    DraftsKnown
+        Records that the reader may not change are told as absent.
+    """
+    with catalogue.reading() as connection:
+        known = places_of(connection, reader, ids)
+    told, _ = completeness(catalogue, reader, known)
+    drafts = tuple(record for record in told if record.state in ("draft", "review"))
+    return DraftsKnown(catalogue.name, drafts, len(told) - len(drafts), len(ids) - len(told))
 
 
 def _entry_key(entry: LogEntry) -> tuple[str, str, str]:
@@ -197,6 +308,13 @@ def scan_of(record: Record) -> str:
     source = record.provenance.get("source")
     path_text = source.get("path") if isinstance(source, Mapping) else None
     return key_of(str(path_text)) if path_text else record.title
+
+
+def _raw_scan(record: Record) -> str | None:
+    """Return the file of a record of a raw scan, which is no reconstruction; None of any other."""
+    part = record.parts[0] if record.parts else None
+    is_raw = part is not None and part.kind == "projections" and part.role == "raw"
+    return part.path if is_raw and part is not None and part.path != "." else None
 
 
 def key_of(name: str) -> str:

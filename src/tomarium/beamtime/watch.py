@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from tomarium.atomic_files import clear_drafts, take_lock, write_whole
+from tomarium.beamtime import watch_drafts
 from tomarium.beamtime.arrivals import Arrival, Spool, refusal
+from tomarium.beamtime.file_results import Drafts
 from tomarium.beamtime.live_file import (
     PICTURES,
     LiveState,
@@ -28,8 +30,9 @@ from tomarium.beamtime.log_events import FAILED_S, of_watch
 from tomarium.beamtime.log_file import MachineLog
 from tomarium.beamtime.look_at_scan import Axis, Look, LookSettings, look_at_scan
 from tomarium.beamtime.sample_change import of_sample
-from tomarium.beamtime.scan_warnings import ScanWarning, of_frames
+from tomarium.beamtime.scan_warnings import of_frames
 from tomarium.beamtime.unfinished import Unfinished, not_whole
+from tomarium.beamtime.watch_jobs import KINDS, Job, Kind, Result
 from tomarium.errors import InputError, TomariumError
 
 EVERY_S: Final = 0.25
@@ -51,8 +54,6 @@ MANY: Final = 2
 
 RETRIES_S: Final = (10.0, 60.0)
 """Times after which what failed is tried again although it did not change."""
-
-Kind = Literal["slice", "checks"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class WatchRequest:
         Time between two looks at the folder.
     log : MachineLog or None
         Log book of the beamtime, in which each event is noted.
+    drafts : Drafts or None
+        Where each whole scan is filed as a draft; None files none.
     """
 
     spool: Path
@@ -87,25 +90,7 @@ class WatchRequest:
     once: bool = False
     every_s: float = EVERY_S
     log: MachineLog | None = None
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What a thread does; `quick`: the slice is made about the last axis; of checks: it was, and is made anew."""
-
-    kind: Kind
-    arrival: Arrival
-    growing: bool = False
-    quick: bool = False
-
-
-@dataclass(frozen=True)
-class _Result:
-    job: _Job
-    look: Look | None = None
-    found: tuple[ScanWarning, ...] = ()
-    problem: str = ""
-    seconds: float = 0.0
+    drafts: Drafts | None = None
 
 
 def watch(
@@ -188,11 +173,11 @@ class _Watch:
     state: LiveState
     tell: Callable[[str], object]
     axes: dict[str, Axis] = field(default_factory=dict)
-    jobs: dict[Kind, queue.SimpleQueue[_Job | None]] = field(
-        default_factory=lambda: {"slice": queue.SimpleQueue(), "checks": queue.SimpleQueue()}
+    jobs: dict[Kind, queue.SimpleQueue[Job | None]] = field(
+        default_factory=lambda: {kind: queue.SimpleQueue() for kind in KINDS}
     )
-    results: queue.SimpleQueue[_Result] = field(default_factory=queue.SimpleQueue)
-    busy: dict[Kind, _Job] = field(default_factory=dict)
+    results: queue.SimpleQueue[Result] = field(default_factory=queue.SimpleQueue)
+    busy: dict[Kind, Job] = field(default_factory=dict)
     written_at: float = 0.0
     checked_at: float = field(default_factory=time.time)
     previewed: dict[str, float] = field(default_factory=dict)
@@ -206,6 +191,7 @@ class _Watch:
                 self.axes[entry["station"]] = Axis(
                     entry["axis_column"], "high", entry["scan"], entry["station"]
                 )
+        watch_drafts.try_again(self.state)
         spool, arrivals = Spool(self.request.spool, self.request.match), dict[str, Arrival]()
         workers = [
             threading.Thread(target=self._do_jobs, args=(kind,), name=f"tomarium watch, {kind}", daemon=True)
@@ -264,7 +250,11 @@ class _Watch:
         now = time.time()
         newest = sorted(arrivals.values(), key=lambda arrival: arrival.changed_at, reverse=True)
         lacking = [arrival for arrival in newest if self._lacks_slice(arrival, now)]
-        for job in (self._next_slice(lacking, now), self._next_checks(newest, len(lacking), now)):
+        for job in (
+            self._next_slice(lacking, now),
+            self._next_checks(newest, len(lacking), now),
+            self._next_to_file(newest, now),
+        ):
             if job is not None:
                 self.busy[job.kind] = job
                 self.written_at = 0.0
@@ -272,7 +262,7 @@ class _Watch:
         at_work = [self.busy[kind].arrival.name for kind in self.jobs if kind in self.busy]
         self.state.running = at_work[0] if at_work else ""
 
-    def _next_slice(self, lacking: list[Arrival], now: float) -> _Job | None:
+    def _next_slice(self, lacking: list[Arrival], now: float) -> Job | None:
         """Choose the newest scan; one that is written to all the time is looked at now and then."""
         if "slice" in self.busy:
             return None
@@ -281,10 +271,10 @@ class _Watch:
             last = self.previewed.setdefault(arrival.name, now)
             if is_settled or now - last >= PREVIEW_S:
                 self.previewed[arrival.name] = now
-                return _Job("slice", arrival, growing=not is_settled, quick=len(lacking) > MANY)
+                return Job("slice", arrival, growing=not is_settled, quick=len(lacking) > MANY)
         return None
 
-    def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> _Job | None:
+    def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> Job | None:
         """Choose the newest scan with a slice and without checks; where many slices wait, not often."""
         if "checks" in self.busy or (lacking > MANY and now - self.checked_at < CHECKS_AT_LEAST_S):
             return None
@@ -293,7 +283,20 @@ class _Watch:
         return (
             None
             if arrival is None or entry is None
-            else _Job("checks", arrival, quick=not entry["axis_sought"])
+            else Job("checks", arrival, quick=not entry["axis_sought"])
+        )
+
+    def _next_to_file(self, newest: list[Arrival], now: float) -> Job | None:
+        """Choose the oldest scan that is whole, checked and at rest, and no draft yet."""
+        if self.request.drafts is None or "file" in self.busy:
+            return None
+        lacking = [arrival for arrival in newest if self._lacks_draft(arrival, now)]
+        return Job("file", lacking[-1]) if lacking else None
+
+    def _lacks_draft(self, arrival: Arrival, now: float) -> bool:
+        at_rest_s = 0.0 if self.request.once else FAILED_S
+        return self.request.drafts is not None and watch_drafts.lacks_draft(
+            self.state.slice_of(arrival.name), arrival, now, at_rest_s
         )
 
     def _lacks_slice(self, arrival: Arrival, now: float) -> bool:
@@ -323,6 +326,7 @@ class _Watch:
         """Tell whether something is still to be done that does not wait for another try."""
         return any(
             self._lacks_checks(arrival)
+            or self._lacks_draft(arrival, time.time())
             or (
                 self._lacks_slice(arrival, 0.0)
                 and (
@@ -372,6 +376,9 @@ class _Watch:
             return
         del self.busy[result.job.kind]
         self.written_at = 0.0
+        if result.job.kind == "file":
+            watch_drafts.put_filed(self.state, result, time.time(), self.tell)
+            return
         if result.problem:
             self._put_failure(result)
             return
@@ -380,7 +387,7 @@ class _Watch:
         if result.job.kind == "checks":
             self._put_checks(result)
 
-    def _put_failure(self, result: _Result) -> None:
+    def _put_failure(self, result: Result) -> None:
         arrival = result.job.arrival
         if result.job.kind == "checks":
             entry = self.state.slice_of(arrival.name)
@@ -408,7 +415,7 @@ class _Watch:
         if before is None or tries == 1 or before["reason"] != result.problem:
             self.tell(f"! {arrival.name}: {result.problem}")
 
-    def _put_slice(self, result: _Result, look: Look) -> None:
+    def _put_slice(self, result: Result, look: Look) -> None:
         arrival, axis = result.job.arrival, look.axis
         self.looked = (arrival, replace(look, picture=b""))
         if axis.confidence == "high" and axis.column is not None:
@@ -440,7 +447,7 @@ class _Watch:
         self.unfinished.since.pop(arrival.name, None)
         self.tell(slice_text(entry))
 
-    def _put_checks(self, result: _Result) -> None:
+    def _put_checks(self, result: Result) -> None:
         arrival = result.job.arrival
         entry = self.state.slice_of(arrival.name)
         self.checked_at = time.time()
@@ -461,19 +468,21 @@ class _Watch:
                 result = self._do_job(job)
             except (TomariumError, OSError) as problem:
                 message = refusal(problem) if isinstance(problem, OSError) else str(problem)
-                result = _Result(job, problem=message.removeprefix(f"{job.arrival.path}: "))
+                result = Result(job, problem=message.removeprefix(f"{job.arrival.path}: "))
             except MemoryError:
-                result = _Result(job, problem="memory ran out; watch with --bin 2, or on a larger machine")
+                result = Result(job, problem="memory ran out; watch with --bin 2, or on a larger machine")
             except Exception as problem:  # a mistake of ours: named, and the watch goes on
-                result = _Result(job, problem=f"{type(problem).__name__}: {problem}")
+                result = Result(job, problem=f"{type(problem).__name__}: {problem}")
             self.results.put(replace(result, seconds=time.perf_counter() - began))
 
-    def _do_job(self, job: _Job) -> _Result:
+    def _do_job(self, job: Job) -> Result:
         arrival = job.arrival
         if arrival.problem:
-            return _Result(job, problem=arrival.problem)
+            return Result(job, problem=arrival.problem)
+        if job.kind == "file" and self.request.drafts is not None:
+            return Result(job, draft=self.request.drafts.file_scan(arrival.path, arrival.name))
         if job.kind == "slice":
-            return _Result(job, look=self._look_at(arrival, growing=job.growing, quick=job.quick))
+            return Result(job, look=self._look_at(arrival, growing=job.growing, quick=job.quick))
         last_look, new_look = self.looked, None
         look = last_look[1] if last_look is not None and last_look[0] == arrival else None
         if job.quick:  # the slice was made in haste, about the axis of another scan
@@ -481,7 +490,7 @@ class _Watch:
         elif look is None:  # it was made by an earlier process, and stays as it is
             look = look_at_scan(arrival.path, arrival.name, self.request.settings, self.axes)
         column = None if look.axis.confidence == "last good" else look.axis.column
-        return _Result(job, look=new_look, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
+        return Result(job, look=new_look, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
 
     def _look_at(self, arrival: Arrival, *, growing: bool = False, quick: bool = False) -> Look:
         look = look_at_scan(

@@ -29,6 +29,8 @@ from tomarium.catalogue.checksums import (
 from tomarium.catalogue.file_table import ROLE as TABLE
 from tomarium.catalogue.file_table import freeze, remove_others
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
+from tomarium.catalogue.stated_facts import KEY as BEAMTIME
+from tomarium.catalogue.stated_facts import with_facts
 from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
@@ -85,6 +87,7 @@ def file_record(
     provenance: Mapping[str, Any] | None = None,
     parts: Sequence[Part] = (),
     techniques: Sequence[str] = (),
+    stated: Mapping[str, Any] | None = None,
 ) -> Record:
     """Make a folder a record: previews, checksums, and the crate last.
 
@@ -119,6 +122,8 @@ def file_record(
         What the folder holds besides a volume; where there is none, at least one.
     techniques : sequence of str
         PaNET identifiers, of a record that is new; filing it again keeps those that it has.
+    stated : Mapping, optional
+        What a beamtime states of it, as for `with_facts`; of a record that is new.
 
     Returns
     -------
@@ -174,6 +179,10 @@ def file_record(
         draft = replace(
             draft, **{name: getattr(before, name) for name in KEPT}, licence=licence or before.licence
         )
+        if BEAMTIME in before.provenance:
+            draft = replace(draft, provenance={**draft.provenance, BEAMTIME: before.provenance[BEAMTIME]})
+    elif stated:
+        draft = with_facts(draft, stated)
     if has_volume:
         window = list(volume_window(draft, folder))
         draft = replace(draft, parts=(_volume_part({**summary, "window": window}), *draft.parts[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ from tomarium.model.sentence import Sentence
 
 OPENS_ON: Final = "opens_on"
 """Parameter: the day on which the files open, as the catalogue tells from which the record was imported."""
+
+EMBARGO: Final = "embargo"
+"""Parameter: how long the files stay closed, "3 years", or until which day, as the beamtime states."""
 
 
 class NotReady(InputError):
@@ -211,20 +215,28 @@ def usual_embargo(record: Record, settings: Mapping[str, str]) -> str:
     Parameters
     ----------
     record : Record
-        A draft; its parameter `opens_on` is the day on which the catalogue it came from opens its files.
+        A draft; its parameter `opens_on` is the day on which the catalogue it came from opens its files, `embargo` the
+        span or the day that its beamtime states.
     settings : Mapping of str to str
         Of the catalogue.
 
     Returns
     -------
     str
-        That day where it is to come, else the setting.
+        That day where it is to come; else what the beamtime states, "0" for a day that has passed; else the setting.
     """
-    value = record.parameters.get(OPENS_ON)
     today = datetime.now(UTC).date().isoformat()
-    return (
-        value.value if value and isinstance(value.value, str) and value.value > today else settings["embargo"]
+    texts = (
+        value.value if value and isinstance(value.value, str) else ""
+        for value in map(record.parameters.get, (OPENS_ON, EMBARGO))
     )
+    opens_on, stated = texts
+    if opens_on > today:
+        return opens_on
+    if not stated.strip():
+        return settings["embargo"]
+    is_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", stated)
+    return "0" if is_day and stated <= today else stated
 
 
 def may_publish(connection: Connection, reader: Reader, id: str, settings: Mapping[str, str]) -> bool:

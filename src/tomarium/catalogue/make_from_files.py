@@ -8,9 +8,9 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +23,13 @@ from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
 from tomarium.catalogue.image_views import keep_views
-from tomarium.catalogue.scan_parameters import parameters_of
+from tomarium.catalogue.scan_parameters import FINGERPRINT, parameters_of
 from tomarium.catalogue.scan_pictures import scan_pictures
+from tomarium.catalogue.stated_facts import facts_of_scan
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError, TomariumError
 from tomarium.model import Image, Part, Record, Scan, Value, Volume
-from tomarium.pipeline.run.provenance import plain
+from tomarium.pipeline.run.provenance import fingerprint_of, plain
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.viewers.picture import png
 
@@ -59,12 +60,15 @@ class Wish:
     copy : bool
         Whether files are copied; otherwise they are linked (hard links: another name of the same file), where the disk
         is the same.
+    stated : mapping
+        What a beamtime states of records of volumes and images, as for `with_facts`; a scan brings it by itself.
     """
 
     records: Path
     title: str = ""
     in_place: bool = False
     copy: bool = False
+    stated: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make_from_files(
@@ -115,6 +119,7 @@ def make_from_files(
         provenance={"source": {"name": name}} if laid.volume is not None else {},
         parts=laid.parts,
         techniques=laid.techniques,
+        stated=facts_of_scan(opened) if isinstance(opened, Scan) else wish.stated,
     )
     return record, folder
 
@@ -344,7 +349,12 @@ def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
         axes=tuple(axes),
         summary={"dtype": dtype, "format": scan.format, "picture": picture},
     )
-    return part, parameters_of(scan)
+    of_file = {}
+    if scan.path.exists():
+        told = fingerprint_of(scan)
+        of_what = told.get("of", "names and sizes of its files")
+        of_file[FINGERPRINT] = Value[Any](told["sha256"], "derived", f"SHA-256 of {of_what}")
+    return part, parameters_of(scan) | of_file
 
 
 def _of_image(image: Image) -> tuple[Part, dict[str, Value[Any]]]:

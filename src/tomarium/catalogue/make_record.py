@@ -19,6 +19,7 @@ from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.make_from_files import lay_out
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.catalogue.scan_parameters import parameters_of
+from tomarium.catalogue.stated_facts import facts_of_scan
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.resources import resources_for
@@ -302,7 +303,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
     further = _further(record, source_notes.get("further", {}), path.parent)
     demand_same_source(provenance, scan, further)
-    scan = apply_recipe(scan, with_places(provenance.get("recipe", []), further))
+    scan = apply_recipe(_with_stated(scan, provenance), with_places(provenance.get("recipe", []), further))
     frozen = {**provenance["frozen"], "steps": with_places(provenance["frozen"]["steps"], further)}
     return Again(
         scan,
@@ -362,6 +363,17 @@ def _values_given(provenance: Mapping[str, Any]) -> dict[str, Any]:
             Value(value, "profile", str(value_known.get("source", ""))) if by_profile else value
         )
     return values_given
+
+
+def _with_stated(scan: Scan, provenance: Mapping[str, Any]) -> Scan:
+    """Give a scan what the beamtime of the first run stated of it, whatever is stated by now."""
+    told = provenance["source"].get("metadata") or {}
+    stated = {
+        name: Value(value["value"], "profile", str(value["source"]))
+        for name, value in told.items()
+        if isinstance(value, Mapping) and value.get("origin") == "profile" and name not in scan.metadata
+    }
+    return replace(scan, metadata={**scan.metadata, **stated}) if stated else scan
 
 
 def _read_source_notes(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -432,6 +444,7 @@ def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> R
         keywords=("X-ray tomography", scan.format),
         parameters=parameters_of(scan) | ({DERIVED: technique[1]} if technique else {}),
         techniques=(technique[0],) if technique else (),
+        stated=facts_of_scan(scan),
         volume={"unit": outcome.plan.unit, **summarise(provenance["statistics"])} if is_volume else None,
         parts=() if is_volume else _projections_part(place),
         provenance=provenance,

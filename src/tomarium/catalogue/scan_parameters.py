@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from tomarium.formats.opening.profile_values import FACTS
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.provenance import PERSONAL, plain
+
+FINGERPRINT: Final = "scan_sha256"
+"""Parameter of a raw scan's record: the checksum by which the provenance of a run tells the scan's file from others."""
 
 
 def parameters_of(scan: Scan) -> dict[str, Value[Any]]:
@@ -73,5 +77,5 @@ def _read(value: int, scan: Scan) -> Value[int]:
 
 
 def _is_public(name: str) -> bool:
-    """Leave out values under the file's own names, and those that tell how to reach a person."""
-    return not name.startswith("/") and not PERSONAL.search(name)
+    """Leave out values under the file's own names, those that tell how to reach a person, and what is no parameter."""
+    return not name.startswith("/") and not PERSONAL.search(name) and name != FACTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import executor_options, interrupts, scan_options, show, supervised
+from tomarium.cli.catalogue_place import PLACE
 
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
@@ -68,6 +70,16 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@click.option(
+    "--ingest",
+    "ingest_them",
+    is_flag=True,
+    help="File each finished volume in the catalogue as a draft, linked to the record of its raw scan; what cannot be "
+    "filed is told, stops nothing, and is tried again by the same command.",
+)
+@click.option(
+    "--catalogue", type=PLACE, help="With --ingest: its file or address; the user's own by default."
+)
 @executor_options.on
 @click.option("--force", is_flag=True, help="Go on where the frames of a scan cannot give a right volume.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results for machines.")
@@ -87,6 +99,8 @@ def command(
     dry_run: bool,
     memory: str | None,
     rows: str | None,
+    ingest_them: bool,
+    catalogue: Path | str | None,
     executor: str,
     force: bool,
     as_json: bool,
@@ -109,21 +123,26 @@ def command(
     tomarium batch /data/tonight --save-list scans.txt --dry-run
     tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
     tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
-    tomarium batch --beamtime /data/20260001 -p protocol.txt
+    tomarium batch --beamtime /data/20260001 -p protocol.txt --ingest
     tomarium batch /data/tonight -p protocol.yaml --on slurm:partition=long,cpus=16,memory=64GB
     """
     from tomarium.beamtime.batch import run
     from tomarium.beamtime.batch_plan import plan_batch
+    from tomarium.beamtime.file_results import Drafts
 
     supervised_here = supervised.is_supervised()
     if interrupts.INSTALLED.is_set() and not supervised_here and not dry_run:
         return supervised.supervise(click.get_current_context().find_root().obj)
     if each_axis and axis_from is not None:
         raise click.UsageError("--each-axis looks for the axis in each scan; leave out --axis-from, or it")
+    if catalogue is not None and not ingest_them:
+        raise click.UsageError("--catalogue is that of --ingest; give both, or leave it out")
     if folder is None:
         folder = opening.in_use.demand_spool("DIR")
     batch = _batch(folder, output, match, exclude, listed, save_list, redo, each_axis, axis_from, like, memory, rows,
                    executor, force, opening, choice)  # fmt: skip
+    if ingest_them:
+        batch = replace(batch, drafts=Drafts(catalogue))
     if dry_run:
         planned = plan_batch(batch)
         if as_json:
@@ -133,6 +152,10 @@ def command(
             _show_scripts(planned, batch)
         planned.demand_fit()
         return 1 if any(row.state in ("failed", "differs") for row in planned.rows) else 0
+    if batch.drafts is not None:
+        click.echo(
+            f"filed in the catalogue {batch.drafts.name}", err=True
+        )  # a wrong one is told before the night
     result = run(
         batch,
         on_plan=None if as_json else lambda planned: _show_plan(planned, batch.how.folder),
@@ -284,7 +307,7 @@ def _print_scan(row: Row, number: int, count: int, left_s: float) -> None:
 def _print_end(rows: list[Row], folder: Path, as_json: bool) -> int:
     from dataclasses import asdict
 
-    from tomarium.beamtime.batch_files import PAGE, RECORDS, read_results
+    from tomarium.beamtime.batch_files import PAGE, RECORDS, drafts_in_words, read_results
     from tomarium.beamtime.batch_page import headline, worst_first
 
     if as_json:
@@ -304,6 +327,12 @@ def _print_end(rows: list[Row], folder: Path, as_json: bool) -> int:
             ]
         )
         click.echo(f"{folder / PAGE}: {headline(read_results(folder))}")
-        if (folder / RECORDS).is_dir():
+        if told := drafts_in_words(rows):
+            click.echo(f"{told}; what they lack: tomarium completeness")
+        elif (folder / RECORDS).is_dir():
             click.echo(f"file them with: tomarium ingest {folder / RECORDS}/*")
-    return 1 if any(row.state != "finished" for row in rows) else 0
+    not_filed = [row for row in rows if row.not_filed]
+    show.warnings(f"{row.name} is not filed: {row.not_filed}" for row in not_filed)
+    if not_filed:
+        click.echo("the same command files them", err=True)
+    return 1 if not_filed or any(row.state != "finished" for row in rows) else 0

@@ -35,6 +35,7 @@ HEADINGS: Final = {
             "log",
             "parcel",
             "invite",
+            "completeness",
             "publish",
             "remove",
             "push",

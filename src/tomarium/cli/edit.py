@@ -126,7 +126,8 @@ def command(
         context.exit(_merge(table, catalogue, overwrite, dry_run))
     assert record is not None
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.edit import edit
+    from tomarium.catalogue.completeness import completeness_of
+    from tomarium.catalogue.edit import edit, place_for
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.withheld_values import withheld_of
 
@@ -140,6 +141,8 @@ def command(
         )
         with opened.reading() as connection:
             withheld = withheld_of(connection, id)
+            folder = place_for(connection, LOCAL_OWNER, id)
+        complete = completeness_of(record_read, folder).words.removeprefix("complete") or "yes"
     if set_apart := [key for key in changes.parameters if key in withheld]:
         show.warnings([_kept_private(set_apart, id)])
     if as_json:
@@ -154,7 +157,9 @@ def command(
         show.as_json(content | {"keywords": list(record_read.keywords)} | details(record_read))
         return
     click.secho(f"{record_read.id}: {record_read.title}", bold=True)
-    show.table(_table_rows(record_read) + _value_rows(record_read.parameters, withheld))
+    show.table(
+        [*_table_rows(record_read), ("complete", complete), *_value_rows(record_read.parameters, withheld)]
+    )
 
 
 def _kept_private(keys: Sequence[str], id: str) -> str:

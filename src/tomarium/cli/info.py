@@ -151,6 +151,8 @@ def _axis_text(axis: dict[str, Any]) -> tuple[str, str]:
 
 
 def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> None:
+    from tomarium.formats.opening.profile_values import FACTS
+
     angles = description["angles_deg"]
     show.table(
         [
@@ -177,8 +179,9 @@ def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> Non
             *[
                 (show.short(name), show.short(value.value), f"{value.origin}: {value.source}")
                 for name, value in scan.metadata.items()
-                if everything or not name.startswith("/")
+                if (everything or not name.startswith("/")) and name != FACTS
             ],
+            *_facts_for_record(scan),
         ]
     )
     more = len(scan.geometry.motors) - _MOST_MOTORS
@@ -191,6 +194,19 @@ def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> Non
         for text in texts:
             click.echo(f"  {title}: {show.line(text)}")
     show.warnings(scan.warnings)
+
+
+def _facts_for_record(scan: Scan) -> list[tuple[str, str, str]]:
+    """Tell what the beamtime states of the records that are made of a scan, besides what is shown already."""
+    from tomarium.formats.opening.profile_values import FACT_TEXTS, FACTS
+
+    value = scan.metadata.get(FACTS)
+    facts = value.value["facts"] if value is not None else {}
+    return [
+        (f"record: {name}", show.short(fact["value"]), f"profile: {fact['source']}")
+        for name, fact in facts.items()
+        if name not in FACT_TEXTS
+    ]
 
 
 def _motors(scan: Scan, everything: bool) -> list[tuple[str, str, str]]:

@@ -66,7 +66,8 @@ def command(
     an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; the
     folder of a series, whose moments are filed together and each tells its place; or a folder of them, such as that of
     a beamtime, of which each becomes a record; what --pixel and the like tell holds for all of them. Data are not
-    copied where the disk is the same: they get a second name in the record.
+    copied where the disk is the same: they get a second name in the record. A volume that `run` made is linked to the
+    record of its raw scan, where that is in the catalogue.
 
     Pictures of it (a sheet of slices, histogram, rings and a turntable of a volume; rings and a strip of rotation axes
     of a raw scan) are drawn once, by `tomarium worker` or at once with --pictures, and again where its data changed.
@@ -82,11 +83,14 @@ def command(
     tomarium ingest /data/visitor/md1252 --records /data/records
     """
     from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.facts_of_drafts import link_entities, state_facts
     from tomarium.catalogue.file_path import file_path
     from tomarium.catalogue.make_from_files import Wish
     from tomarium.catalogue.passed_over import in_one_line
+    from tomarium.catalogue.raw_scan_of import link_raw_scan
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
+    from tomarium.catalogue.stated_facts import differences, facts_of_profile
     from tomarium.errors import InputError
     from tomarium.standards.ro_crate import FILENAME
 
@@ -96,15 +100,26 @@ def command(
     served = f" {shlex.quote(str(catalogue))}" if isinstance(catalogue, Path) else ""
     filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
-        wish = Wish(records or opened.home / "records", title, in_place, copy)
+        stated = facts_of_profile(opening.in_use.scan)
+        # Records that lie there may be of another beamtime, unless the user says of which they are.
+        of_records = stated if opening.profile or opening.beamtime else {}
+        wish = Wish(records or opened.home / "records", title, in_place, copy, stated)
         for path in paths:
             try:
                 filed = file_path(
                     opened, path, wish, opener=opening.open, checksums=checksums, tell=show.progress()
                 )
                 for record in filed.records:
+                    filled = state_facts(opened, LOCAL_OWNER, record.id, of_records) if of_records else ()
+                    record, not_linked = link_entities(opened, LOCAL_OWNER, show.record(opened, record.id))
+                    record = link_raw_scan(opened, LOCAL_OWNER, record)
+                    filed_records.append(record)
                     if not as_json:
                         click.echo(f"{record.id}: {record.title}")
+                        if filled:
+                            click.echo(f"  stated by the beamtime: {', '.join(filled)}")
+                    notes += [f"{record.id}: {text}" for text in differences(record)]
+                    notes += [text for text in not_linked if text not in notes]
                     if title not in ("", record.title) and (path / FILENAME).is_file():
                         notes.append(
                             f"{record.id}: has a title already, which it keeps; change it with: tomarium edit "
@@ -112,7 +127,6 @@ def command(
                         )
                 problems += filed.problems
                 passed_over[path] = filed.passed_over
-                filed_records += filed.records
             except InputError as problem:
                 if len(paths) == 1:
                     raise

@@ -22,6 +22,8 @@ def command() -> None:
     PROFILE is a TOML file, tomodata's BEAMLINE_PARAMETERS.par, or the name of one that comes with tomarium: anatomix. A
     beamtime names its profile and station in beamtime.toml. Every command that opens a scan takes from it what the file
     does not tell, in the folder of the beamtime and below, or by --profile; `tomarium report` the acknowledgement.
+    Records that are made there say what its table [records] and that of beamtime.toml state: licence, creators, funding
+    and more.
 
     \b
     tomarium profile show anatomix
@@ -66,12 +68,19 @@ def show_one(profile: str, toml: bool) -> None:
     )
     for key, detector in profile_read.detectors.items():
         show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in detector.items()))])
+    for key, optics in profile_read.optics.items():
+        show.table([("objective", key, ", ".join(f"{name} {value}" for name, value in optics.items()))])
     for text in profile_read.acknowledgement:
         click.echo(f"  all publications: {text}")
     for name, station in profile_read.stations.items():
         click.echo(f"  station {name}")
         for text in (*station.acknowledgement, *station.papers):
             click.echo(f"    {text}")
+    show.table(
+        ("records", key, value if isinstance(value, str) else "; ".join(value))
+        for key, value in vars(profile_read.records).items()
+        if value
+    )
     show.table(("kept as it is", key, value) for key, value in profile_read.tomodata.items())
 
 

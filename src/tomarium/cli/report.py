@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.beamtime.log_file import LogEntry
+    from tomarium.beamtime.report import Report
 
 
 @click.command("report")
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     help="A record elsewhere; may be repeated.",
 )
 @click.option(
-    "--catalogue", type=click.Path(path_type=Path), help="Whose log book is taken; the user's own by default."
+    "--catalogue",
+    type=click.Path(path_type=Path),
+    help="Whose log book is taken, and which is asked for the drafts; the user's own by default.",
 )
 def command(
     folder: Path | None, output: Path | None, pdf: bool, records: tuple[Path, ...], catalogue: Path | None
@@ -40,6 +44,8 @@ def command(
     \b
     of each scan   picture, parameters, steps, axis with its confidence, warnings, citation, copies and when they were
                    read, from the records in BEAMTIME, from its watch (live/live.json) and its ledger (copies.sqlite)
+    the drafts     how many of these records are drafts in the catalogue, what each lacks before it can be published,
+                   and what could not be filed
     of all         what a publication has to say: acknowledgement and papers of the station, from the profile
     the log        what people and programs wrote into log.jsonl in BEAMTIME (`tomarium log`), and into the log book of
                    the proposal that beamtime.toml names, where the catalogue has it
@@ -69,14 +75,33 @@ def command(
         )
     proposal = read_beamtime(path).proposal
     report = gather(path, _read_log(proposal, catalogue) if proposal else (), records)
+    report = _with_drafts(report, catalogue)
     place = output or path / "report.html"
     write_whole(place, report_html(report).encode(errors="replace"))
     click.echo(f"{place}: {len(report.cards)} scans")
+    if report.catalogue is not None:
+        click.echo(f"in the catalogue: {report.catalogue.words}")
+        if report.catalogue.drafts:
+            click.echo(f"of the drafts {report.catalogue.lack}")
+    show.warnings(f"{name} is not filed: {reason}" for name, reason in report.not_filed)
     if pdf:
         print_pdf(place, place.with_suffix(".pdf"))
         click.echo(f"{place.with_suffix('.pdf')}: printed")
     show.warnings(list(report.problems))
     return 1 if report.problems else 0
+
+
+def _with_drafts(report: Report, catalogue: Path | None) -> Report:
+    """Add what the catalogue has of its records; a catalogue that is absent is not asked."""
+    from tomarium.beamtime.report import drafts_known
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.home import catalogue_file
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    if not report.ids or (catalogue is None and not catalogue_file().is_file()):
+        return report
+    with open_catalogue(catalogue, make=False) as opened:
+        return replace(report, catalogue=drafts_known(opened, LOCAL_OWNER, report.ids))
 
 
 def _read_log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tomarium.cli import interrupts, scan_options
+from tomarium.cli import interrupts, scan_options, show
+from tomarium.cli.catalogue_place import PLACE
 
 if TYPE_CHECKING:
+    from tomarium.beamtime.file_results import Drafts
     from tomarium.pipeline.protocol.choice import Choice
 
 
@@ -48,6 +50,22 @@ if TYPE_CHECKING:
 @click.option(
     "--every", default="0.25s", show_default=True, help="Time between two looks at SPOOL, with its unit."
 )
+@click.option(
+    "--ingest",
+    "ingest_them",
+    is_flag=True,
+    help="File each scan that is whole and checked in the catalogue as a draft of the raw scan; what cannot be filed "
+    "is told, stops nothing, and is tried again.",
+)
+@click.option(
+    "--catalogue", type=PLACE, help="With --ingest: its file or address; the user's own by default."
+)
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path),
+    help="With --ingest: folder in which records are made; raw_scans beside the catalogue by default. Files get a "
+    "second name there; on another disk than SPOOL they are copied.",
+)
 @scan_options.opening
 @scan_options.steps
 def command(
@@ -58,6 +76,9 @@ def command(
     match: str,
     once: bool,
     every: str,
+    ingest_them: bool,
+    catalogue: Path | str | None,
+    records: Path | None,
     opening: scan_options.Opening,
     choice: Choice,
 ) -> int:
@@ -75,7 +96,7 @@ def command(
     tomarium watch /nfs/spool -p protocol.txt --serve
     tomarium watch /nfs/spool --serve 0.0.0.0:8000 --row 1.2mm --match 'sampleA_*'
     tomarium watch /nfs/spool --once -o night/live
-    tomarium watch --beamtime /data/20260001 --serve
+    tomarium watch --beamtime /data/20260001 --serve --ingest --records /data/20260001/raw_scans
     """
     from tomarium import units
     from tomarium.beamtime.beamtime_folder import LIVE
@@ -89,10 +110,15 @@ def command(
         raise ParameterError(f"--every {every}: must be more than nothing; try --every 0.25s")
     choice.demand_none_of("like")
     choice.protocol()  # what is wrong with it is said before anything starts
+    if not ingest_them and (catalogue is not None or records is not None):
+        raise click.UsageError(
+            "--catalogue and --records are those of --ingest; give it, too, or leave them out"
+        )
     place = opening.in_use.folder
     folder = output or (place or Path()) / LIVE
+    spool = spool if spool is not None else opening.in_use.demand_spool("SPOOL")
     request = WatchRequest(
-        spool=spool if spool is not None else opening.in_use.demand_spool("SPOOL"),
+        spool=spool,
         folder=folder,
         settings=LookSettings(choice.protocol, row, opening.arguments),
         protocol=_protocol_text(choice),
@@ -100,6 +126,7 @@ def command(
         once=once,
         every_s=every_s,
         log=None if place is None else MachineLog(place, "tomarium watch"),
+        drafts=_drafts(catalogue, records, spool, opening) if ingest_them else None,
     )
 
     def work() -> int:
@@ -108,7 +135,8 @@ def command(
         except KeyboardInterrupt:
             click.echo(f"stopped; {folder / 'live.json'} holds what was found, and the same command goes on")
             return 0
-        return 1 if state.failed or any(slice_["warnings"] for slice_ in state.slices) else 0
+        told = any(slice_["warnings"] or slice_.get("not_filed") for slice_ in state.slices)
+        return 1 if state.failed or told else 0
 
     if address is None:
         return work()
@@ -121,6 +149,19 @@ def command(
             )
         click.echo(f"live page: {page}")
         return work()
+
+
+def _drafts(
+    catalogue: Path | str | None, records: Path | None, spool: Path, opening: scan_options.Opening
+) -> Drafts:
+    """Read where drafts are filed; what is wrong with it is told before the watch begins."""
+    from tomarium.beamtime.file_results import Drafts
+
+    drafts = Drafts(catalogue, records, opening.open)
+    folder = drafts.demand_apart(spool)
+    if not drafts.shares_disk(spool):
+        show.warnings([f"{folder} lies on another disk than {spool}: raw scans are copied into it, whole"])
+    return drafts
 
 
 def _print_line(text: str) -> None:

@@ -24,6 +24,17 @@ SCHEMA: Final = "http://datacite.org/schema/kernel-4"
 TO_COME: Final = ":tba"
 UNKNOWN: Final = ":unav"
 
+_TYPES: Final = {
+    "volume": ("Dataset", "Tomographic volume"),
+    "projections": ("Dataset", "Tomographic projections"),
+    "table": ("Dataset", "Table"),
+    "image": ("Image", "Image"),
+    "picture": ("Image", "Picture"),
+    "mesh": ("Model", "Surface mesh"),
+    "document": ("Text", "Document"),
+}
+"""Kind of a record's main part → resourceTypeGeneral, and the type in free words."""
+
 
 def attributes(record: Record, address: str = "") -> dict[str, Any]:
     """Tell a record as the attributes of a DOI, as DataCite's REST API takes them.
@@ -49,7 +60,7 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
         "titles": [{"title": one_line(record.title) or UNKNOWN}],
         "publisher": {"name": one_line(publication.publisher) or UNKNOWN if publication else TO_COME},
         "publicationYear": f"{day_of(record).year:04}",
-        "types": {"resourceTypeGeneral": "Dataset", "resourceType": _kind(record)},
+        "types": dict(zip(("resourceTypeGeneral", "resourceType"), _types(record), strict=True)),
         "subjects": _subjects(record),
         "dates": _dates(record),
         "alternateIdentifiers": _alternates(record, address),
@@ -74,15 +85,17 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _kind(record: Record) -> str:
-    kinds = {part.kind for part in record.parts}
-    return (
-        "Tomographic volume"
-        if "volume" in kinds
-        else "Tomographic projections"
-        if "projections" in kinds
-        else "Dataset"
-    )
+def _types(record: Record) -> tuple[str, str]:
+    """Return the resourceTypeGeneral of a record, by its main part, and the type in free words.
+
+    What was measured or computed is a Dataset, also an image of more than two axes, as a map with a spectrum in each
+    pixel; a flat image or a picture is an Image, a surface a Model, a document a Text.
+    """
+    kinds = [part.kind for part in record.parts]
+    main = next((kind for kind in ("volume", "projections") if kind in kinds), kinds[0] if kinds else "")
+    if main == "image" and sum(int(axis.get("length", 1)) > 1 for axis in record.parts[0].axes) > 2:
+        return "Dataset", "Image of several axes"
+    return _TYPES.get(main, ("Dataset", "Dataset"))
 
 
 def creator(person: Person) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import HTTPException
 from markupsafe import Markup
 from sqlalchemy import Connection
 
+from tomarium.catalogue.completeness import Completeness, completeness
 from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.entities import (
     children_of,
@@ -43,6 +44,10 @@ from tomarium.standards.identifiers import doi_address
 
 CARDS = 24
 """Most records that are shown with their pictures."""
+COUNTED = ("proposal", "collection", "specimen", "instrument")
+"""Kinds of which it is told what their records lack."""
+MOST_COUNTED = 200
+"""Records of which that is told."""
 LOGGED = 20
 """Most entries of the log book on a page."""
 
@@ -193,6 +198,9 @@ class EntityPage:
         Of a specimen, that it is the same sample as others elsewhere; those that were withdrawn last.
     claim_states : dict of str to str
         State of a claim → words.
+    completeness : tuple of Completeness
+        Of a proposal, collection, specimen or instrument, for those who keep it: what each of its records that are
+        theirs to keep has and lacks; of the first 200.
     """
 
     title: str
@@ -228,6 +236,7 @@ class EntityPage:
     where: Where | None
     claims: tuple[SameSampleClaim, ...]
     claim_states: dict[str, str] = field(metadata=FOR_PEOPLE)
+    completeness: tuple[Completeness, ...] = field(default=(), metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -263,6 +272,10 @@ def _page_of(kind: Kind) -> Callable[..., EntityPage]:
             if held_entity is None or held_entity.entity.kind != kind.name:
                 raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
             shown = _shown(request_context, connection, held_entity.entity, held_entity.mine, said)
+        if shown.mine and kind.name in COUNTED:
+            ids = [one.id for one in (*shown.records, *shown.members)][:MOST_COUNTED]
+            told, _ = completeness(request_context.catalogue, request_context.reader, ids)
+            shown = replace(shown, completeness=tuple(told))
         return (
             _with_records(request_context, held_entity.entity, shown) if kind.name in INSTITUTIONS else shown
         )

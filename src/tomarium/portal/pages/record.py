@@ -13,8 +13,10 @@ from markupsafe import Markup
 
 from tomarium import units
 from tomarium.catalogue.alarms import alarms_of
+from tomarium.catalogue.completeness import Completeness, completeness_of
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.record_use import Use, use_of
+from tomarium.catalogue.stated_facts import KEY as BEAMTIME
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
@@ -194,6 +196,8 @@ class RecordPage:
         Whether the reader may write into it.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
+    completeness : Completeness or None
+        What it lacks of what a published record needs or should have; None to who does not keep it.
     series, series_address : str
         "Moment 3 of 12" of a record that is one of a series, and the page of the series where its files are open.
     level, levels : str, tuple of LevelLink
@@ -268,6 +272,7 @@ class RecordPage:
     log: tuple[ShownEntry, ...] = ()
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
+    completeness: Completeness | None = field(default=None, metadata=FOR_PEOPLE)
     series: str = field(default="", metadata=FOR_PEOPLE)
     series_address: str = field(default="", metadata=FOR_PEOPLE)
     level: str = DEFAULT
@@ -347,7 +352,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         slips=slips(record, datetime.now(UTC), request_context.language),
         opens=place.open and volume_path(record) is not None,
         provenance_known=bool(record.provenance),
-        reconstructed=bool(record.provenance) and record.made_by == "reconstruction",
+        reconstructed=bool(record.provenance.keys() - {BEAMTIME}) and record.made_by == "reconstruction",
         open=place.open,
         closed="" if place.open else closed(record),
         people=record.creators,
@@ -358,6 +363,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         citation=cite(record, address),
         acknowledgement=acknowledgement_of(record) or request_context.settings["acknowledgement"],
         manage=request_context.link("manage", {"id": id}) if place.mine else "",
+        completeness=completeness_of(record, folder, place.state) if place.mine else None,
         entities=tuple(_entities(record, request_context)),
         log=log,
         mine=place.mine,
