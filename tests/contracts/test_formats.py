@@ -20,6 +20,7 @@ from formats.beamline_makers import example_map, write_als, write_bliss, write_f
 from formats.czi_example import example_czi, write_czi
 from formats.dimax_maker import save_ring, stamped
 from formats.ole2_writer import ole2
+from formats.test_data_exchange_maps import example_element_maps, write_element_maps
 from formats.test_edax import PATTERNS, write_edax
 from formats.txrm_example import zeiss_streams
 from tomarium.errors import FormatError, TomariumError
@@ -210,6 +211,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "flyscan": lambda path: write_flyscan(path, example_scan()),
     "nexus-maps": write_map,
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
+    "data-exchange-maps": write_element_maps,
     "dimax": write_ring_buffer,
     "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
     "czi": write_czi,
@@ -237,6 +239,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 # What they hold, where it is not the example scan.
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "csv": lambda: example_spectrum_row(),
+    "data-exchange-maps": example_element_maps,
     "dimax": lambda: ring_buffer_scan(),
     "czi": example_czi,
     "edax": lambda: Image(PATTERNS.reshape(3, 4, 6, 5), (), "counts"),
@@ -261,6 +264,7 @@ FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],
     "bliss": MAKERS["bliss"],
     "csv": MAKERS["csv"],
+    "data-exchange-maps": MAKERS["data-exchange-maps"],
     "edax": MAKERS["edax"],
     "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],

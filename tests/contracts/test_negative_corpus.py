@@ -24,6 +24,7 @@ HDF5 = (
     "als",
     "bliss",
     "data-exchange",
+    "data-exchange-maps",
     "edax",
     "flyscan",
     "nexus-maps",

@@ -13,6 +13,7 @@ import pytest
 import tomarium as tm
 from scans import changed
 from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.formats import formats
 from tomarium.formats.data_exchange.reader import FORMAT
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Geometry, Scan, Value
@@ -408,3 +409,16 @@ def test_extra_values_lie_below_their_group(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"/truth/thing: a object cannot be written"):
         write(tmp_path / "y.h5", a_scan(), extra={"truth": {"thing": object()}})
     assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
+
+
+@pytest.mark.parametrize("name", ["data_names", "elements"])
+def test_maps_of_elements_are_no_projections(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "xrf.h5"
+    with h5py.File(path, "w") as file:
+        file["exchange/data"] = np.random.default_rng(0).normal(size=(3, 20, 30)).astype(np.float32)
+        file[f"exchange/{name}"] = np.array([b"Ca", b"Fe", b"Zn"])
+        file["exchange/theta"] = 0.0
+    match = formats()["data-exchange"].detect(path)
+    assert match is not None
+    assert match.score == 0
+    assert "names 3 elements (Ca, Fe, Zn)" in match.why

@@ -47,6 +47,11 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "Files that are not of the series are left out and named.",
          "`.edf.gz` and `.edf.bz2` are unpacked once, into memory or a temporary file."),
     ),
+    "data-exchange-maps": (
+        ("tomarium info xrf.h5", "tomarium convert xrf.h5 maps.nxs"),
+        ("Positions without a unit, as MAPS writes them, are kept as they are and marked uncalibrated.",
+         "Spectra, and what lies in /MAPS, are not read."),
+    ),
     "edax": (
         ("tomarium info map.h5", "tomarium info map.h5 --entry 'Scan 1/IQ'"),
         ("Patterns are in px and marked uncalibrated; the steps between the points are lengths.",

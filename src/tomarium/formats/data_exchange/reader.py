@@ -21,7 +21,14 @@ from tomarium.formats.data_exchange.geometry import distance_of, energy_of, firs
 from tomarium.formats.data_exchange.inconsistencies import Place, report
 from tomarium.formats.data_exchange.motors import motors_of
 from tomarium.formats.data_exchange.processes import read_processes
-from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read_rest, read_scales, step_of
+from tomarium.formats.data_exchange.unlisted_fields import (
+    AXIS,
+    element_names,
+    read_free,
+    read_rest,
+    read_scales,
+    step_of,
+)
 from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match, no_match
@@ -102,8 +109,16 @@ def detect(source: Source) -> Match | None:
     if not groups:
         return no_match("its root holds no group /exchange")
     nodes = {group: dataset_at(source, f"/{group}/data") for group in groups}
-    entries = tuple(group for group, node in nodes.items() if node is not None and node.ndim == 3)
+    stacks = [group for group, node in nodes.items() if node is not None and node.ndim == 3]
+    maps = {group: names for group in stacks if (names := element_names(source, group))}
+    entries = tuple(group for group in stacks if group not in maps)
     dialect = next(row for row in DIALECTS if all(source.find(f"/{path}") for path in row.evidence))
+    if not entries and maps:
+        group, names = next(iter(maps.items()))
+        return no_match(
+            f"/{group}/data is no stack of projections: /{group} names {len(names)} elements ({', '.join(names[:6])}), "
+            "so it holds a fluorescence map for each"
+        )
     if not entries:
         return no_match(f"its group /{groups[0]} holds no three-dimensional dataset `data`")
     implements_text = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.formats.data_exchange.fields import CELSIUS, ZERO_CELSIUS_K
+from tomarium.formats.hdf5.attributes import content
 from tomarium.formats.hdf5.names import path_of
+from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import NO_UNIT, Source
 from tomarium.model import Value
 
@@ -42,7 +44,22 @@ _MOST_FRAMES: Final = 200_000
 _MOST_NUMBERS: Final = 1_000_000
 # Frames and their scales have readers of their own.
 _TAKEN: Final = (*(path for _, path in FREE), "exchange/data", "exchange/theta", "exchange/x", "exchange/y")
+# Names of elements beside `data`: MAPS and XRF-Maps, then XRFtomo.
+_ELEMENTS: Final = ("data_names", "elements", "element_names", "channel_names")
 _PLACES: Final = re.compile(r"/(?:measurement|process|exchange)[^\s,;]*")
+
+
+def element_names(source: Source, entry: str) -> list[str]:
+    """Read the names of the elements that the first axis of a fluorescence map stands for; empty where there are none.
+
+    `entry`: name of the exchange group.
+    """
+    for name in _ELEMENTS:
+        node = source.find(f"/{entry}/{name}")
+        if isinstance(node, h5py.Dataset) and node.ndim == 1 and node.dtype.kind in "OS":
+            texts = content(node)
+            return [as_text(text) or "" for text in np.ravel(texts)] if texts is not None else []
+    return []
 
 
 def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
