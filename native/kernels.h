@@ -223,6 +223,20 @@ struct Halving {
     std::ptrdiff_t rows, columns;
 };
 
+constexpr std::ptrdiff_t LONGEST_DISTANCE_AXIS = 32766; // voxels; an offset fits in 16 bits
+
+// How far each voxel of a body is from the nearest one outside; see distance.h.
+struct Distance {
+    const std::uint8_t* body; // (z, y, x), 0 outside
+    std::ptrdiff_t depth, rows, columns;
+    double spacing[3]; // of voxels (z, y, x)
+    double reach;      // distance that is enough, or infinity
+    const float* less; // (z, y, x) taken off by the place of the nearest voxel outside; or null
+    bool squared;      // whether `out` is the square
+    float* out;        // (z, y, x)
+    void* scratch;     // (distance_scratch_bytes,)
+};
+
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
 struct BitshuffledChunk {
     const std::uint8_t* packed;
@@ -296,6 +310,9 @@ struct Kernels {
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);
     void (*search_shifts)(const ShiftSearch&);
+    std::ptrdiff_t (*distance_scratch_bytes)(const Distance&);
+    void (*distance_planes)(const Distance&, std::ptrdiff_t first, std::ptrdiff_t last); // first this, for all planes
+    void (*distance_rows)(const Distance&, std::ptrdiff_t first, std::ptrdiff_t last);   // then this, for all rows
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
     std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk

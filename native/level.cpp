@@ -5,6 +5,7 @@
 #include "column_figures.h"
 #include "column_groups.h"
 #include "direct.h"
+#include "distance.h"
 #include "flat_field.h"
 #include "halving.h"
 #include "quantise.h"
@@ -30,7 +31,8 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
                                  moments_and_histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, difference_scratch_lines,
                                  column_figures, to_groups, from_groups, running_medians, spikes_scratch_lines, mend_spikes, add_shadows,
-                                 search_shifts, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
+                                 search_shifts, distance_scratch_bytes,
+                                 distance_planes, distance_rows, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }
 

@@ -9,9 +9,11 @@
 #include <mutex>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -681,6 +683,27 @@ void search_shifts(In<std::uint16_t, 3> field, In<std::int32_t, 1> offsets, In<s
     kernel.search_shifts(s);
 }
 
+// The planes or the rows first to last - 1: all planes first, then all rows.
+void distance(In<std::uint8_t, 3> body, std::tuple<double, double, double> spacing, double reach,
+              std::optional<In<float, 3>> less, bool squared, Out<float, 3> out, bool along_z, std::size_t first,
+              std::size_t last, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    for (int axis = 0; axis < 3; ++axis) {
+        demand(body.shape(axis) == out.shape(axis), "out must be as large as body");
+        demand(!less || less->shape(axis) == out.shape(axis), "less must be as large as body");
+        demand(std::ptrdiff_t(out.shape(axis)) <= LONGEST_DISTANCE_AXIS, "an axis must have at most 32766 voxels");
+    }
+    demand(first <= last && last <= out.shape(along_z ? 1 : 0), "first and last must be planes, or rows, of out");
+    const auto [z, y, x] = spacing;
+    demand(z > 0 && y > 0 && x > 0 && reach > 0, "spacing and reach must be above 0");
+    Distance d{body.data(), std::ptrdiff_t(out.shape(0)), std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2)),
+               {z, y, x}, reach, less ? less->data() : nullptr, squared, out.data(), nullptr};
+    nb::gil_scoped_release released;
+    const std::unique_ptr<double[]> scratch(new double[std::size_t(kernel.distance_scratch_bytes(d)) / sizeof(double) + 1]);
+    d.scratch = scratch.get();
+    (along_z ? kernel.distance_rows : kernel.distance_planes)(d, std::ptrdiff_t(first), std::ptrdiff_t(last));
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -795,6 +818,8 @@ NB_MODULE(_native, m) {
     def_halve<std::uint8_t>(m);
     m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
           "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
+    m.def("distance", distance, "body"_a.noconvert(), "spacing"_a, "reach"_a, "less"_a.noconvert().none(), "squared"_a,
+          "out"_a.noconvert(), "along_z"_a, "first"_a, "last"_a, "level"_a);
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
     m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
           "level"_a);
