@@ -14,6 +14,7 @@
 #include "sorting.h"
 #include "spikes.h"
 #include "statistics.h"
+#include "thickness.h"
 
 #define TOMARIUM_JOIN(a, b) a##b
 #define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
@@ -32,7 +33,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
                                  sorting_scratch_lines, sort_stripes, difference_scratch_lines,
                                  column_figures, to_groups, from_groups, running_medians, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, distance_scratch_bytes,
-                                 distance_planes, distance_rows, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
+                                 distance_planes, distance_rows, ball_tables, thickness_ridge, thickness_paint, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }
 
