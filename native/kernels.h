@@ -269,6 +269,24 @@ struct Trees {
     const float* features; // (voxel, feature)
     std::ptrdiff_t voxels, features_of_voxel;
     double* out; // (voxel, class): sums over the trees
+// Balls inside a body that no ball around a neighbour holds; see thickness.h.
+struct ThicknessRidge {
+    const float* squares; // (z, y, x) squared distances, whole numbers; 0 where no ball is
+    std::ptrdiff_t depth, rows, columns;
+    std::int32_t most;           // largest square
+    const std::int32_t* covered; // (3, most + 1)
+    std::uint8_t* ridge;         // (z, y, x)
+};
+
+// Balls painted, the largest value over the others.
+struct ThicknessPaint {
+    const std::int64_t* places;  // (ball,) of their middles in `out`, ascending
+    const std::int32_t* squares; // (ball,) of their radii
+    const float* values;         // (ball,)
+    std::ptrdiff_t count;
+    const std::int32_t* widest; // (most + 1,)
+    std::ptrdiff_t rows, columns;
+    float* out; // (z, y, x)
 };
 
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
@@ -350,6 +368,9 @@ struct Kernels {
     void (*curvatures)(const Neighbourhood&);
     void (*eigenvalues_of_tensors)(const Tensors&);
     void (*sum_trees)(const Trees&);
+    void (*ball_tables)(std::int32_t most, std::int32_t* covered, std::int32_t* widest);
+    void (*thickness_ridge)(const ThicknessRidge&, std::ptrdiff_t first, std::ptrdiff_t last);
+    void (*thickness_paint)(const ThicknessPaint&, std::ptrdiff_t first, std::ptrdiff_t last);
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
     std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk

@@ -15,6 +15,7 @@
 #include "sorting.h"
 #include "spikes.h"
 #include "statistics.h"
+#include "thickness.h"
 
 #define TOMARIUM_JOIN(a, b) a##b
 #define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
@@ -33,7 +34,8 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
                                  sorting_scratch_lines, sort_stripes, difference_scratch_lines,
                                  column_figures, to_groups, from_groups, running_medians, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, distance_scratch_bytes,
-                                 distance_planes, distance_rows, curvatures, eigenvalues_of_tensors, sum_trees, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
+                                 distance_planes, distance_rows, curvatures, eigenvalues_of_tensors, sum_trees,
+                                 ball_tables, thickness_ridge, thickness_paint, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }
 

@@ -749,6 +749,49 @@ void sum_trees(In<float, 1> tests, In<std::int32_t, 2> links, In<std::int32_t, 1
                   std::ptrdiff_t(features.shape(0)), std::ptrdiff_t(features.shape(1)), out.data()};
     nb::gil_scoped_release released;
     kernel.sum_trees(t);
+void ball_tables(Out<std::int32_t, 2> covered, Out<std::int32_t, 1> widest, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t length = widest.shape(0);
+    demand(length > 0 && length <= (std::size_t(1) << 24) && covered.shape(0) == 3 && covered.shape(1) == length,
+           "covered must be (3, most + 1) and widest (most + 1,)");
+    nb::gil_scoped_release released;
+    kernel.ball_tables(std::int32_t(length - 1), covered.data(), widest.data());
+}
+
+// The planes first to last - 1. No square may be above `most`.
+void thickness_ridge(In<float, 3> squares, In<std::int32_t, 2> covered, Out<std::uint8_t, 3> ridge, std::size_t first,
+                     std::size_t last, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    for (int axis = 0; axis < 3; ++axis)
+        demand(squares.shape(axis) == ridge.shape(axis), "ridge must be as large as squares");
+    demand(covered.shape(0) == 3 && covered.shape(1) > 0, "covered must be (3, most + 1)");
+    demand(first <= last && last <= squares.shape(0), "first and last must be planes");
+    const std::int32_t most = std::int32_t(covered.shape(1) - 1);
+    const std::size_t plane = squares.shape(1) * squares.shape(2);
+    const ThicknessRidge r{squares.data(), std::ptrdiff_t(squares.shape(0)), std::ptrdiff_t(squares.shape(1)),
+                           std::ptrdiff_t(squares.shape(2)), most, covered.data(), ridge.data()};
+    nb::gil_scoped_release released;
+    for (std::size_t k = first * plane; k < last * plane; ++k)
+        demand(squares.data()[k] >= 0 && squares.data()[k] <= float(most), "squares must be from 0 to most");
+    kernel.thickness_ridge(r, std::ptrdiff_t(first), std::ptrdiff_t(last));
+}
+
+// Into the planes first to last - 1 of `out`.
+void thickness_paint(In<std::int64_t, 1> places, In<std::int32_t, 1> squares, In<float, 1> values,
+                     In<std::int32_t, 1> widest, Out<float, 3> out, std::size_t first, std::size_t last,
+                     const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::size_t count = places.shape(0);
+    demand(squares.shape(0) == count && values.shape(0) == count, "places, squares and values must be (ball,)");
+    demand(first <= last && last <= out.shape(0), "first and last must be planes of out");
+    const ThicknessPaint p{places.data(), squares.data(), values.data(), std::ptrdiff_t(count), widest.data(),
+                           std::ptrdiff_t(out.shape(1)), std::ptrdiff_t(out.shape(2)), out.data()};
+    nb::gil_scoped_release released;
+    for (std::size_t k = 0; k < count; ++k)
+        demand(places.data()[k] >= 0 && std::size_t(places.data()[k]) < out.size() && squares.data()[k] > 0 &&
+                   std::size_t(squares.data()[k]) < widest.shape(0),
+               "places must lie in out, and squares be from 1 to most");
+    kernel.thickness_paint(p, std::ptrdiff_t(first), std::ptrdiff_t(last));
 }
 
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
@@ -872,6 +915,11 @@ NB_MODULE(_native, m) {
     m.def("eigenvalues", eigenvalues, "entries"_a.noconvert(), "out"_a.noconvert(), "place"_a, "level"_a);
     m.def("sum_trees", sum_trees, "tests"_a.noconvert(), "links"_a.noconvert(), "roots"_a.noconvert(), "shares"_a.noconvert(),
           "features"_a.noconvert(), "out"_a.noconvert(), "level"_a);
+    m.def("ball_tables", ball_tables, "covered"_a.noconvert(), "widest"_a.noconvert(), "level"_a);
+    m.def("thickness_ridge", thickness_ridge, "squares"_a.noconvert(), "covered"_a.noconvert(), "ridge"_a.noconvert(),
+          "first"_a, "last"_a, "level"_a);
+    m.def("thickness_paint", thickness_paint, "places"_a.noconvert(), "squares"_a.noconvert(), "values"_a.noconvert(),
+          "widest"_a.noconvert(), "out"_a.noconvert(), "first"_a, "last"_a, "level"_a);
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
     m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
           "level"_a);

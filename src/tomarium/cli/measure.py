@@ -17,6 +17,7 @@ from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.model import Image, Scan, Volume
+    from tomarium.pipeline.measure.phase import Of
     from tomarium.pipeline.protocol.choice import Choice
 
 LINES: Final = 16
@@ -36,8 +37,9 @@ LINES: Final = 16
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    metavar="TABLE.csv",
-    help="With --objects: table of the objects; the shares of each slice go into TABLE_slices.csv.",
+    metavar="FILE",
+    help="With --thickness: volume of the thickness, such as thickness.zarr. With --objects: table of the objects, "
+    "TABLE.csv; the shares of each slice go into TABLE_slices.csv.",
 )
 @click.option(
     "--smallest", type=click.IntRange(1), default=1, help="With --objects: voxels from which one is told."
@@ -45,7 +47,20 @@ LINES: Final = 16
 @click.option(
     "--skeleton", is_flag=True, help="With --objects: length and branches of pores and vessels, by thinning."
 )
-@click.option("--overwrite", is_flag=True, help="Replace TABLE.csv where it is there already.")
+@click.option("--thickness", is_flag=True, help="Local thickness of the solid, or the pores, of VOLUME.")
+@click.option(
+    "--of",
+    type=click.Choice(["solid", "pores"]),
+    default="solid",
+    show_default=True,
+    help="With --thickness: what is above the threshold, or what is not.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="With --thickness: in the volume's unit; by default that of Otsu, and of labels 0.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what --output names where it is there already.")
 @scan_options.opening
 @scan_options.steps
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
@@ -57,6 +72,9 @@ def command(
     output: Path | None,
     smallest: int,
     skeleton: bool,
+    thickness: bool,
+    of: Of,
+    threshold: float | None,
     overwrite: bool,
     opening: scan_options.Opening,
     choice: Choice,
@@ -85,6 +103,11 @@ def command(
     and whether it touches an end of the volume or the rim of the circle; and the share of each label, such as the
     porosity, of every slice.
 
+    With --thickness, each voxel of the solid gets the diameter of the largest ball inside the solid that covers it
+    (Hildebrand & Rüegsegger 1997); told are mean, deviation, percentiles and histogram (--json), and the part of the
+    voxels whose ball reaches beyond the ends of the volume or the circle, where the truth is not known. It takes 16
+    bytes of memory a voxel.
+
     \b
     tomarium measure volume.ome.zarr
     tomarium measure record/ --json
@@ -95,13 +118,19 @@ def command(
     tomarium measure even/ --other odd/
     tomarium measure grains.ome.zarr --objects -o grains.csv --smallest 30
     tomarium measure vessels.ome.zarr --objects --skeleton -o vessels.csv
+    tomarium measure bone.ome.zarr --thickness -o thickness.zarr
+    tomarium measure rock.ome.zarr --thickness --of pores --threshold 1.2
     """
     from tomarium.model import Scan
     from tomarium.pipeline.measure.halves import doubts_of_halves
     from tomarium.pipeline.measure.measure import as_data, measure
 
+    if thickness and (objects or other is not None or skeleton or smallest > 1):
+        raise click.UsageError("--thickness goes without --objects, --skeleton, --smallest and --other")
+    if not thickness and (threshold is not None or of != "solid"):
+        raise click.UsageError("--of and --threshold go with --thickness")
     opened = opening.open(path)
-    if isinstance(opened, Scan) and not (objects or other):
+    if isinstance(opened, Scan) and not (objects or other or thickness):
         from tomarium.pipeline.measure.scan import measure_scan
 
         measured, figures = measure_scan(
@@ -111,13 +140,20 @@ def command(
         return
     volume = _as_volume(path, opened)
     choice.demand_scan(path)
+    if thickness:
+        from tomarium.cli.measure_thickness import measure_thickness
+
+        measure_thickness(volume, of, threshold, output, whole, overwrite, as_json)
+        return
     if objects:
         if other is not None:
             raise click.UsageError("--other goes with grey values, and --objects with labels")
         _measure_objects(volume, output, smallest, whole, skeleton, overwrite, as_json)
         return
     if output is not None or skeleton or smallest > 1:
-        raise click.UsageError("--output, --smallest and --skeleton go with --objects")
+        raise click.UsageError(
+            "--smallest and --skeleton go with --objects, --output with these or --thickness"
+        )
     second = None if other is None else _volume(other, opening)
     measurement = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))
     doubts = () if other is None else doubts_of_halves(_run_of(path), _run_of(other))
