@@ -269,6 +269,8 @@ struct Trees {
     const float* features; // (voxel, feature)
     std::ptrdiff_t voxels, features_of_voxel;
     double* out; // (voxel, class): sums over the trees
+};
+
 // Balls inside a body that no ball around a neighbour holds; see thickness.h.
 struct ThicknessRidge {
     const float* squares; // (z, y, x) squared distances, whole numbers; 0 where no ball is

@@ -749,6 +749,8 @@ void sum_trees(In<float, 1> tests, In<std::int32_t, 2> links, In<std::int32_t, 1
                   std::ptrdiff_t(features.shape(0)), std::ptrdiff_t(features.shape(1)), out.data()};
     nb::gil_scoped_release released;
     kernel.sum_trees(t);
+}
+
 void ball_tables(Out<std::int32_t, 2> covered, Out<std::int32_t, 1> widest, const std::string& level) {
     const Kernels& kernel = kernels(level);
     const std::size_t length = widest.shape(0);
