@@ -90,7 +90,7 @@ def test_balls_that_overlap_are_parted_where_their_spheres_meet(seed: int) -> No
         if all(np.linalg.norm(middle - other) > 0.85 * (radius + size) for other, size in balls):
             balls.append((middle, radius))
     power = np.stack([((grid(shape) - middle) ** 2).sum(-1) - radius**2 for middle, radius in balls])
-    body = (power < 0).any(axis=0)
+    body = np.asarray((power < 0).any(axis=0))
     truth = np.where(body, power.argmin(axis=0) + 1, 0)
     found = parted(body)
     assert found.max() == len(balls) > 10
@@ -102,7 +102,8 @@ def test_balls_that_overlap_are_parted_where_their_spheres_meet(seed: int) -> No
 def test_balls_are_two_where_the_neck_is_as_much_lower_as_was_asked(apart: float) -> None:
     radius, shape = 11.0, (40, 40, 60)
     middles = [np.array([19.6, 19.3, 29.5 + side * apart / 2]) for side in (-1, 1)]
-    body: Body = np.min([((grid(shape) - middle) ** 2).sum(-1) for middle in middles], axis=0) < radius**2
+    nearest = np.minimum(*(((grid(shape) - middle) ** 2).sum(-1) for middle in middles))
+    body = np.asarray(nearest < radius**2)
     away = distance(body)
     # From one half to the other: a voxel of the last plane of the one, and its highest neighbour beyond.
     saddle = np.minimum(away[:, :, 29], ndimage.maximum_filter(away[:, :, 30], 3)).max()

@@ -23,6 +23,8 @@ MOST_BYTES: Final = 8 << 30
 READ_SLICES: Final = 16
 """Read at a time: a slice has neighbours that it is smoothed with."""
 
+_BESIDE: Final = 3
+"""Slices beside a slab whose distances are needed: two before it and one after."""
 _FIRST: Final = 32
 """Neighbours that are read on each side at first; more where objects are thicker."""
 
@@ -72,29 +74,38 @@ class _Distances:
         """
         depth, start = self._shape[0], 0
         while start < depth:
-            stop = min(depth, start + max(slab_height(self._shape, BYTES), self._halo))
+            stop = min(depth, start + self._height())
             # Steps of the slice before go by the slice before that, those of the last slice by the one after.
             first, end = max(0, start - 2), min(depth, stop + 1)
             squares = self._squares(first, end)
+            if squares is None:
+                self._halo = min(2 * self._halo, depth)
+                continue
             before = min(1, start)
             planes = slice(start - before - first, stop - first)
             yield _Slab(squares[planes], kernel.ascent(squares, planes), before, stop)
             start = stop
 
-    def _squares(self, first: int, end: int) -> NDArray[np.float32]:
-        """Return squared distances of the slices first to end - 1; beyond the volume's ends objects go on."""
+    def _height(self) -> int:
+        """Return how many slices a slab has: as many as its neighbours on a side, for they take as long, if that fits."""
+        fitting = MOST_BYTES // (self._shape[1] * self._shape[2]) - 2 * self._halo * NEIGHBOUR_BYTES
+        wished = max(slab_height(self._shape, BYTES), self._halo)
+        return max(1, min(wished, fitting // BYTES - _BESIDE))
+
+    def _squares(self, first: int, end: int) -> NDArray[np.float32] | None:
+        """Return squared distances of the slices first to end - 1, or None where they reach beyond what is read.
+
+        Beyond the ends of the volume objects go on.
+        """
         depth = self._shape[0]
-        while True:
-            low, high = max(0, first - self._halo), min(depth, end + self._halo)
-            self._demand_room(high - low, end - first)
-            whole = (low, high) == (0, depth)
-            reach = np.inf if whole else float(self._halo)
-            found = distance(self._window(low, high), reach=reach, squared=True)[first - low : end - low]
-            if whole:
-                found[np.isinf(found)] = 1  # no surface: one object that fills all
-            if whole or found.max(initial=0) < self._halo**2:
-                return np.ascontiguousarray(found)
-            self._halo = min(2 * self._halo, depth)
+        low, high = max(0, first - self._halo), min(depth, end + self._halo)
+        self._demand_room(high - low, end - first)
+        whole = (low, high) == (0, depth)
+        reach = np.inf if whole else float(self._halo)
+        found = distance(self._window(low, high), reach=reach, squared=True)[first - low : end - low]
+        if whole:
+            found[np.isinf(found)] = 1  # no surface: one object that fills all
+        return np.ascontiguousarray(found) if whole or found.max(initial=0) < reach**2 else None
 
     def _demand_room(self, read: int, wanted: int) -> None:
         plane = self._shape[1] * self._shape[2]
