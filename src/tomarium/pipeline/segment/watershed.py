@@ -87,7 +87,7 @@ class _Distances:
             start = stop
 
     def _height(self) -> int:
-        """Return how many slices a slab has: as many as its neighbours on a side, for they take as long, if that fits."""
+        """Return how many slices a slab has: as many as its neighbours on a side where that fits: they take as long."""
         fitting = MOST_BYTES // (self._shape[1] * self._shape[2]) - 2 * self._halo * NEIGHBOUR_BYTES
         wished = max(slab_height(self._shape, BYTES), self._halo)
         return max(1, min(wished, fitting // BYTES - _BESIDE))
