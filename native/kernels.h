@@ -291,6 +291,23 @@ struct ThicknessPaint {
     float* out; // (z, y, x)
 };
 
+constexpr std::uint8_t ASCENT_SUMMIT = 14; // of a voxel that no neighbour is higher than
+
+// Where the voxels of a distance map go; see watershed.h.
+struct Ascent {
+    const float* squares; // (z, y, x) squared distances, 0 outside the body
+    std::ptrdiff_t depth, rows, columns;
+    std::ptrdiff_t first; // plane of `squares` that `up` begins with
+    std::uint8_t* up;
+};
+
+struct Basins {
+    const float* squares;   // (z, y, x)
+    const std::uint8_t* up; // (z, y, x)
+    std::ptrdiff_t depth, rows, columns;
+    std::int32_t* labels; // (z, y, x)
+};
+
 // Part of one chunk packed by bitshuffle and LZ4; see bitshuffle.h.
 struct BitshuffledChunk {
     const std::uint8_t* packed;
@@ -373,6 +390,8 @@ struct Kernels {
     void (*ball_tables)(std::int32_t most, std::int32_t* covered, std::int32_t* widest);
     void (*thickness_ridge)(const ThicknessRidge&, std::ptrdiff_t first, std::ptrdiff_t last);
     void (*thickness_paint)(const ThicknessPaint&, std::ptrdiff_t first, std::ptrdiff_t last);
+    void (*watershed_ascent)(const Ascent&, std::ptrdiff_t z);
+    std::int32_t (*watershed_basins)(const Basins&);
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
     std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk

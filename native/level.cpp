@@ -16,6 +16,7 @@
 #include "spikes.h"
 #include "statistics.h"
 #include "thickness.h"
+#include "watershed.h"
 
 #define TOMARIUM_JOIN(a, b) a##b
 #define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
@@ -35,7 +36,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
                                  column_figures, to_groups, from_groups, running_medians, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, distance_scratch_bytes,
                                  distance_planes, distance_rows, curvatures, eigenvalues_of_tensors, sum_trees,
-                                 ball_tables, thickness_ridge, thickness_paint, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
+                                 ball_tables, thickness_ridge, thickness_paint, watershed_ascent, watershed_basins, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;
 }
 

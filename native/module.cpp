@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the compiled kernels: checks shapes, owns memory, releases the GIL, picks the level.
 #include "fft_plan.h"
+#include "saddles.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -796,6 +797,71 @@ void thickness_paint(In<std::int64_t, 1> places, In<std::int32_t, 1> squares, In
     kernel.thickness_paint(p, std::ptrdiff_t(first), std::ptrdiff_t(last));
 }
 
+// Of plane z; `up` begins with plane `first`.
+void watershed_ascent(In<float, 3> squares, std::size_t first, Out<std::uint8_t, 3> up, std::size_t z, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(up.shape(1) == squares.shape(1) && up.shape(2) == squares.shape(2), "up must have the planes of squares");
+    demand(z < squares.shape(0) && z >= first && z - first < up.shape(0), "z must be a plane of squares and of up");
+    const Ascent a{squares.data(), std::ptrdiff_t(squares.shape(0)), std::ptrdiff_t(squares.shape(1)),
+                   std::ptrdiff_t(squares.shape(2)), std::ptrdiff_t(first), up.data()};
+    nb::gil_scoped_release released;
+    kernel.watershed_ascent(a, std::ptrdiff_t(z));
+}
+
+std::int32_t watershed_basins(In<float, 3> squares, In<std::uint8_t, 3> up, Out<std::int32_t, 3> labels,
+                              const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    for (int axis = 0; axis < 3; ++axis)
+        demand(squares.shape(axis) == up.shape(axis) && squares.shape(axis) == labels.shape(axis),
+               "up and labels must be as large as squares");
+    demand(squares.size() < std::size_t(std::numeric_limits<std::int32_t>::max()), "there must be fewer than 2^31 - 1 voxels");
+    const Basins b{squares.data(), up.data(), std::ptrdiff_t(squares.shape(0)), std::ptrdiff_t(squares.shape(1)),
+                   std::ptrdiff_t(squares.shape(2)), labels.data()};
+    nb::gil_scoped_release released;
+    for (std::size_t k = 0; k < up.size(); ++k) demand(up.data()[k] <= 27, "up must be 0 to 27");
+    return kernel.watershed_basins(b);
+}
+
+// Numbers of the basins and the height of the saddle, of each pair that has one.
+nb::tuple watershed_saddles(In<float, 3> squares, In<std::int32_t, 3> labels) {
+    for (int axis = 0; axis < 3; ++axis)
+        demand(squares.shape(axis) == labels.shape(axis), "labels must be as large as squares");
+    Saddles found;
+    {
+        nb::gil_scoped_release released;
+        find_saddles(squares.data(), labels.data(), std::ptrdiff_t(squares.shape(0)), std::ptrdiff_t(squares.shape(1)),
+                     std::ptrdiff_t(squares.shape(2)), found);
+    }
+    std::unique_ptr<std::int32_t[]> pairs(new std::int32_t[2 * found.size()]);
+    std::unique_ptr<float[]> heights(new float[found.size()]);
+    for (std::size_t k = 0; k < found.size(); ++k) {
+        pairs[2 * k] = found.lower(k);
+        pairs[2 * k + 1] = found.upper(k);
+        heights[k] = found.height(k);
+    }
+    const std::size_t count = found.size(), shape[2] = {count, 2};
+    std::int32_t* const all_pairs = pairs.get();
+    float* const all_heights = heights.get();
+    const nb::capsule own_pairs(pairs.release(), [](void* p) noexcept { delete[] static_cast<std::int32_t*>(p); });
+    const nb::capsule own_heights(heights.release(), [](void* p) noexcept { delete[] static_cast<float*>(p); });
+    return nb::make_tuple(nb::ndarray<nb::numpy, std::int32_t>(all_pairs, 2, shape, own_pairs),
+                          nb::ndarray<nb::numpy, float>(all_heights, 1, &count, own_heights));
+}
+
+void watershed_merge(In<float, 1> peaks, In<std::int32_t, 1> lower, In<std::int32_t, 1> upper, In<float, 1> heights,
+                     double least, Out<std::int32_t, 1> roots) {
+    const std::size_t count = peaks.shape(0), saddles = heights.shape(0);
+    demand(roots.shape(0) == count && count < std::size_t(std::numeric_limits<std::int32_t>::max()),
+           "roots must be (basin,), of fewer than 2^31 - 1");
+    demand(lower.shape(0) == saddles && upper.shape(0) == saddles, "lower, upper and heights must be (saddle,)");
+    nb::gil_scoped_release released;
+    for (std::size_t k = 0; k < saddles; ++k)
+        demand(lower.data()[k] >= 0 && upper.data()[k] >= 0 && std::size_t(lower.data()[k]) < count &&
+                   std::size_t(upper.data()[k]) < count,
+               "lower and upper must be numbers of basins");
+    merge_basins(peaks.data(), count, lower.data(), upper.data(), heights.data(), saddles, least, roots.data());
+}
+
 void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_bytes, int element,
                            std::uint64_t first, Out<std::uint8_t, 1> out, const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -922,6 +988,11 @@ NB_MODULE(_native, m) {
           "first"_a, "last"_a, "level"_a);
     m.def("thickness_paint", thickness_paint, "places"_a.noconvert(), "squares"_a.noconvert(), "values"_a.noconvert(),
           "widest"_a.noconvert(), "out"_a.noconvert(), "first"_a, "last"_a, "level"_a);
+    m.def("watershed_ascent", watershed_ascent, "squares"_a.noconvert(), "first"_a, "up"_a.noconvert(), "z"_a, "level"_a);
+    m.def("watershed_basins", watershed_basins, "squares"_a.noconvert(), "up"_a.noconvert(), "labels"_a.noconvert(), "level"_a);
+    m.def("watershed_saddles", watershed_saddles, "squares"_a.noconvert(), "labels"_a.noconvert());
+    m.def("watershed_merge", watershed_merge, "peaks"_a.noconvert(), "lower"_a.noconvert(), "upper"_a.noconvert(),
+          "heights"_a.noconvert(), "least"_a, "roots"_a.noconvert());
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
     m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
           "level"_a);

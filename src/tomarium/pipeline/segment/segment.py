@@ -294,15 +294,9 @@ def _watershed(
     def mask(start: int, stop: int) -> NDArray[np.bool_]:
         return np.asarray((sign * source.read(start, stop) > sign * level) & circle)
 
-    numbers: dict[int, int] = {0: 0}
-    for _, places in basins(mask, source.shape, h_px, say):
-        values, first, back = np.unique(places, return_index=True, return_inverse=True)
-        for value in values[
-            np.argsort(first)
-        ].tolist():  # by their first voxel, as slabs of any height meet them
-            numbers.setdefault(value, len(numbers))
-        yield np.array([numbers[value] for value in values.tolist()], np.uint32)[back].reshape(places.shape)
-    objects.append(len(numbers) - 1)
+    count, labels = basins(mask, source.shape, h_px, say)
+    objects.append(count)
+    return labels
 
 
 def _forest(source: Smoothed, painted: Path, say: Tell) -> Iterator[NDArray[np.uint8]]:

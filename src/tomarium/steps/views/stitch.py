@@ -175,7 +175,8 @@ def open_beside(path: object, first: Scan, verb: str) -> Scan:
     if apart > 0.1 * step:
         raise InputError(
             f"{path}: its angles differ by up to {apart:.3g}° from those of {first.path}, whose step is {step:.3g}°; "
-            f"projections are {verb} view by view, so give --angles if it is a slip"
+            f"projections are {verb} view by view. Give --angles if it is a slip; else reconstruct each, and put the "
+            f"volumes together, turned against each other as they are: tomarium stitch VOLUME VOLUME OUT"
         )
     a, b = first.pixel_m, opened.pixel_m
     if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
