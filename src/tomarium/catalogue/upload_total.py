@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tomarium.errors import StorageFull
+from tomarium.units import show_bytes
+
 TOTAL: Final = "total.txt"
 LOCK: Final = "lock"
+_SPARE_BYTES: Final = 1 << 28
+"""Stays free for the catalogue itself."""
 
 
 @dataclass
@@ -92,3 +98,28 @@ def _read_total(home: Path) -> int | None:
     with suppress(OSError, ValueError):
         return int((home / TOTAL).read_text(encoding="ascii"))
     return None
+
+
+def demand_free_bytes(root: Path, path: str, length: int) -> None:
+    """Refuse a file that the disk of the uploads has no room for.
+
+    Parameters
+    ----------
+    root : Path
+        Where the uploads lie.
+    path : str
+        Where the file will lie in its record.
+    length : int
+        Its bytes.
+
+    Raises
+    ------
+    StorageFull
+        It does not fit beside what the portal keeps for itself.
+    """
+    free = shutil.disk_usage(root).free
+    if length + _SPARE_BYTES > free:
+        raise StorageFull(
+            f"{path}: has {show_bytes(length)}, and {show_bytes(max(0, free - _SPARE_BYTES))} are free on the portal's "
+            "disk beside what it keeps for itself; tell whoever runs this portal"
+        )

@@ -44,8 +44,7 @@ from tomarium.catalogue.upload_notes import (
     read_info,
     uploads_in,
 )
-from tomarium.catalogue.upload_total import changing, drop_total, total_of
-from tomarium.errors import StorageFull
+from tomarium.catalogue.upload_total import changing, demand_free_bytes, drop_total, total_of
 from tomarium.units import show_bytes
 from tomarium.viewers.place import is_inside
 
@@ -56,8 +55,6 @@ KEPT_S: Final = 7 * 86400
 """How long an upload that nobody goes on with is kept."""
 _ID: Final = re.compile(r"([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})")
 """Of an upload: its batch, what was made of its path, and which beginning of it."""
-_SPARE_BYTES: Final = 1 << 28
-"""Stays free for the catalogue itself."""
 
 
 @dataclass(frozen=True)
@@ -219,16 +216,7 @@ class Uploads:
             )
         if sha256 and not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise UploadProblem(f"sha256 {sha256[:80]!r} is no checksum of 64 hexadecimal digits")
-        if not 0 <= length <= self.largest:
-            raise TooLarge(
-                f"{path}: has {show_bytes(length)}; at most {show_bytes(self.largest)} are taken in one file"
-            )
-        free = shutil.disk_usage(self.root).free
-        if length + _SPARE_BYTES > free:
-            raise StorageFull(
-                f"{path}: has {show_bytes(length)}, and {show_bytes(max(0, free - _SPARE_BYTES))} are free on the "
-                f"portal's disk beside what it keeps for itself; tell whoever runs this portal"
-            )
+        self._check_length(path, length)
         key, token = key_of(path), secrets.token_urlsafe(16)
         upload = Upload(f"{batch}{key}{token}", batch, path, length, sha256, modified[:40])
         with changing(home, self._count) as total:
@@ -448,6 +436,13 @@ class Uploads:
                 self.forget(home.name)
                 gone.append(home.name)
         return gone
+
+    def _check_length(self, path: str, length: int) -> None:
+        if not 0 <= length <= self.largest:
+            raise TooLarge(
+                f"{path}: has {show_bytes(length)}; at most {show_bytes(self.largest)} are taken in one file"
+            )
+        demand_free_bytes(self.root, path, length)
 
     def _batch(self, reader: Reader, batch: str) -> Path:
         home = self.root / batch

@@ -162,7 +162,9 @@ def _lines(found: Found, all_finished: bool) -> list[tuple[str, str | None]]:
     """Write what was found, with colours."""
     from tomarium.cli.status_lines import COLOURS, details, heading, headline, newest, row, widths
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
+    width, folded = 120, sys.maxsize  # what another program reads is not folded
+    if sys.stdout.isatty():
+        width = folded = shutil.get_terminal_size().columns
     shown, left_out = newest(found.work, all_finished)
     if not shown:
         return []
@@ -172,7 +174,7 @@ def _lines(found: Found, all_finished: bool) -> list[tuple[str, str | None]]:
         lines.append((f"finished   {left_out} more, older; --all lists them", None))
     for state in shown:
         lines.append((row(state, _name(state), *columns, now), COLOURS.get(state.state)))
-        lines += [(text, None) for text in details(state, width)]
+        lines += [(text, None) for text in details(state, folded)]
     lines.append((headline(found.work), None))
     return lines
 
