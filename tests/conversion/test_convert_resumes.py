@@ -52,6 +52,8 @@ TARGETS = {
     "ome-zarr": "v.zarr",
     "ome-zarr-0.4": "old.zarr",
     "mrc": "v.mrc",
+    "nrrd": "v.nrrd",
+    "metaimage": "v.mha",
 }
 SCANS = ("tiff", "edf", "pyhst-par", "data-exchange", "nxtomo")
 

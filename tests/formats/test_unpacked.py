@@ -42,9 +42,9 @@ def unpacks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     whole = unpacked._unpack
 
-    def counted(path: Path, folder: Any) -> memoryview:
+    def counted(path: Path, folder: Any, part: Any) -> memoryview:
         names.append(path.name)
-        return whole(path, folder)
+        return whole(path, folder, part)
 
     monkeypatch.setattr(unpacked, "_unpack", counted)
     return names

@@ -28,6 +28,8 @@ FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     "hdf5": ("nxtomoproc", ".h5"),
     "vol": ("pyhst-volume", ".vol"),
     "mrc": ("mrc", ".mrc"),
+    "nrrd": ("nrrd", ".nrrd"),
+    "metaimage": ("metaimage", ".mha"),
     "zarr": ("ome-zarr", ".ome.zarr"),
     "jpeg2000": ("jpeg2000", ".jp2"),
     "raw": ("raw-volume", ".raw"),

@@ -74,6 +74,13 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Without `volume.json` beside the pages, grey values have no unit and voxels no size.",
          "Real numbers that 16 bits do not hold are rounded with `--lossy`; by how much is written beside the pages."),
     ),
+    "metaimage": (
+        ("tomarium info volume.mha", "tomarium convert volume.ome.zarr volume.mha",
+         "tomarium convert volume.ome.zarr volume.mhd"),
+        ("A unit of length is rarely written; mm are assumed, and it is said: check the voxel size.",
+         "`.mhd` is a header with a `.raw` beside it; its voxels are read from its own folder alone.",
+         "Voxels in a list of files, or written as text, are refused; axes that are turned in space are told."),
+    ),
     "microscopy": (
         ("pip install 'tomarium[microscopy]'", "tomarium info map.bcf"),
         ("RosettaSciIO is GPL-3.0 and not installed by itself.",
@@ -89,6 +96,15 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info maps.nxs", "tomarium info maps.nxs --entry /entry1/xrd_entry/data"),
         ("A file often holds several images; `info` lists them, `--entry` chooses one.",
          "It is the one format that holds an image of any axes, with their positions and units."),
+    ),
+    "nrrd": (
+        ("tomarium info volume.nrrd", "tomarium convert volume.ome.zarr volume.nrrd",
+         "tomarium measure segmentation.seg.nrrd --objects"),
+        ("Where no unit of length is written, mm are assumed in the space of a body alone, and it is said; else it is "
+         "in px.",
+         "gzip and bzip2 are unpacked into a temporary file when the first voxels are read; text and lists of files "
+         "are refused.",
+         "Segmentations of 3D Slicer are labels. Axes that are turned in space are told, and not turned back."),
     ),
     "nxtomo": (
         ("tomarium info scan.nx", "tomarium convert scan.h5 scan.nx",

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH]]",
     help="Folder to make; SCAN's name and '_record' by default. Given again as volume:FORMAT, the volume is written "
-    "once more into it: tiff, hdf5, vol, mrc, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the values LOW:HIGH "
-    "as least and greatest number, by default the limits of `tomarium convert --dtype`. volume:zarr with a whole type "
-    "and LOW:HIGH is the record's own volume: only these numbers are written, in half or a quarter of the space.",
+    "once more into it: tiff, hdf5, vol, mrc, nrrd, metaimage, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the "
+    "values LOW:HIGH as least and greatest number, by default the limits of `tomarium convert --dtype`. volume:zarr "
+    "with a whole type and LOW:HIGH is the record's own volume: only these numbers are written, in half or a quarter "
+    "of the space.",
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")

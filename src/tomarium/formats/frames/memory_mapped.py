@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.opening.unpacked import mapped
+from tomarium.formats.opening.unpacked import Packing, mapped
 from tomarium.model.scan import IndexedFrames
 
 
@@ -29,12 +29,15 @@ class MappedArray(IndexedFrames):
         Length of each axis.
     stored : numpy.dtype
         Type of an element with the file's byte order.
+    packing : Packing or None
+        How the part of the file is packed that holds the array; `offset` is then counted in what it holds.
     """
 
     path: Path
     offset: int
     shape: tuple[int, ...]
     stored: np.dtype[Any]
+    packing: Packing | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -91,7 +94,7 @@ class MappedArray(IndexedFrames):
 
     def _mapped(self) -> NDArray[Any]:
         try:
-            return mapped(self.path, self.stored, self.offset, self.shape)
+            return mapped(self.path, self.stored, self.offset, self.shape, self.packing)
         except FileNotFoundError as problem:
             raise FormatError(
                 f"{self.path}: this file is gone; restore it or open the data again"

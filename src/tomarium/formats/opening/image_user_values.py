@@ -22,6 +22,8 @@ from tomarium.model.image import Sliceable
 SPATIAL: Final = frozenset({"x", "y", "z", "row", "column", "height", "width", "depth"})
 # Where values of an image's metadata come from: name → {"origin": …, "source": …}.
 SOURCES: Final = "sources"
+NO_UNIT: Final = "no unit of length is written"
+"""How a warning of an image begins that a pixel size answers."""
 _SAID: Final = "given when the image was opened"
 
 
@@ -90,6 +92,8 @@ def with_user_scale(image: Image, pixel_m: float) -> Image:
         if is_length
     }
     metadata = {key: value for key, value in image.metadata.items() if key != "uncalibrated"}
+    if warnings := [text for text in metadata.pop("warnings", ()) if not str(text).startswith(NO_UNIT)]:
+        metadata["warnings"] = warnings
     metadata["calibration"] = {"pixel_m": pixel_m, "origin": "user", "source": _SAID, "before": before}
     return replace(image, axes=axes, metadata=metadata)
 

@@ -14,6 +14,8 @@ MOST_ELEMENTS: Final = 1 << 40
 MOST_RATIO: Final = 200
 # A block below this is decoded whatever its ratio: a dark frame that is all zero compresses as a bomb does.
 LARGE_BLOCK: Final = 64 << 20
+# So much of what a header tells goes to a temporary file whatever its ratio: labels of 1024 cubed voxels.
+LARGE_PART: Final = 1 << 30
 _MOST_INFLATED: Final = 1 << 36
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from tomarium.atomic_files import write_at
 from tomarium.errors import FormatError, StorageFull
-from tomarium.formats.opening.size_limits import LARGE_BLOCK, MOST_RATIO
+from tomarium.formats.opening.size_limits import LARGE_BLOCK, LARGE_PART, MOST_RATIO
 from tomarium.formats.resumable.full_disk import is_full
 
 SUFFIXES: Final = (".gz", ".bz2")
@@ -53,6 +53,25 @@ class Stream(Protocol):
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a byte."""
         ...
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How part of a file, from a byte to its end, is packed.
+
+    Attributes
+    ----------
+    kind : str
+        "gzip", "bzip2" or "zlib".
+    offset : int
+        Byte of the file where the packed bytes begin.
+    length : int
+        Bytes that they hold, as something else than they tell.
+    """
+
+    kind: str
+    offset: int
+    length: int
 
 
 class UnpackedStream(io.RawIOBase):
@@ -109,7 +128,7 @@ class _Entry:
 class _Folder:
     """The packed files of a folder, and the temporary file of those that memory does not keep."""
 
-    entries: dict[str, _Entry] = field(default_factory=dict)
+    entries: dict[tuple[str, Packing | None], _Entry] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
     spool: Any = None
     end: int = 0
@@ -184,35 +203,38 @@ def opened(path: Path) -> io.RawIOBase:
     return UnpackedStream(path) if is_packed(path) else path.open("rb", buffering=0)
 
 
-def mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
+def mapped(
+    path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...], packing: Packing | None = None
+) -> NDArray[Any]:
     """Map an array that lies in one piece of a file, or of what it holds where it is packed.
 
-    `offset`: byte of the first element, once the file is unpacked.
+    `offset`: byte of the first element, once the file, or the part of it that is packed, is unpacked.
     """
-    if not is_packed(path):
+    if packing is None and not is_packed(path):
         return np.memmap(path, dtype, "r", offset, shape)
-    array: NDArray[Any] = np.ndarray(shape, dtype, unpacked(path), offset)
+    array: NDArray[Any] = np.ndarray(shape, dtype, unpacked(path, packing), offset)
     return array
 
 
-def unpacked(path: Path) -> memoryview:
+def unpacked(path: Path, packing: Packing | None = None) -> memoryview:
     """Return what a packed file holds; it is unpacked at the first time, and again where it has changed.
 
-    Result: its bytes unpacked, in memory or in a mapped temporary file that goes with this process.
+    `packing`: of part of the file; by default all of it is packed as its first bytes say. Result: its bytes unpacked,
+    in memory or in a mapped temporary file that goes with this process.
     """
     now = path.stat()
     stamp = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
     with _lock:
         folder = _folder(os.fspath(path.parent))
-        entry = folder.entries.get(path.name)
+        entry = folder.entries.get((path.name, packing))
         if entry is None or entry.stamp != stamp:
-            entry = folder.entries[path.name] = _Entry(stamp)
+            entry = folder.entries[path.name, packing] = _Entry(stamp)
     with entry.lock:
         if entry.problem:
             raise FormatError(entry.problem)
         if entry.content is None:
             try:
-                entry.content = _unpack(path, folder)
+                entry.content = _unpack(path, folder, packing)
             except FormatError as problem:  # each format asks in turn
                 entry.problem = str(problem)
                 raise
@@ -227,13 +249,31 @@ def _folder(name: str) -> _Folder:
     return folder
 
 
-def _unpacking(raw: BinaryIO) -> Stream:
-    """Return a stream of what a file holds; the file itself where it is not packed."""
-    packing = packing_of(raw.read(3))
-    raw.seek(0)
-    if packing == "gzip":
+def _unpacking(raw: BinaryIO, part: Packing | None = None) -> Stream:
+    """Return a stream of what a file, or part of it, holds; the file itself where it is not packed."""
+    kind = part.kind if part else packing_of(raw.read(3))
+    raw.seek(part.offset if part else 0)
+    if kind == "gzip":
         return gzip.GzipFile(fileobj=raw)
-    return bz2.BZ2File(raw) if packing else raw
+    if kind == "zlib":
+        return _Inflated(raw)
+    return bz2.BZ2File(raw) if kind else raw
+
+
+class _Inflated(io.RawIOBase):
+    """What a zlib stream holds, from beginning to end."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._inflate = raw, zlib.decompressobj()
+
+    def read(self, size: int = -1, /) -> bytes:
+        while not self._inflate.eof:
+            packed = self._inflate.unconsumed_tail or self._raw.read(_PIECE)
+            if not packed:
+                raise EOFError
+            if piece := self._inflate.decompress(packed, max(0, size)):
+                return piece
+        return b""
 
 
 def _bytes_in_memory() -> int:
@@ -242,10 +282,10 @@ def _bytes_in_memory() -> int:
     return sum(len(content) for content in contents if content is not None and isinstance(content.obj, bytes))
 
 
-def _unpack(path: Path, folder: _Folder) -> memoryview:
+def _unpack(path: Path, folder: _Folder, part: Packing | None) -> memoryview:
     with path.open("rb") as raw:
         try:
-            pieces = _pieces(path, raw)
+            pieces = _pieces(path, raw, part)
             with _lock:
                 room = min(MOST_IN_MEMORY, MOST_HELD - _bytes_in_memory())
             unpacked = bytearray()
@@ -269,18 +309,29 @@ def _unpack(path: Path, folder: _Folder) -> memoryview:
             ) from problem
 
 
-def _pieces(path: Path, raw: BinaryIO) -> Iterator[bytes]:
-    """Unpack a file piece by piece, and stop where it becomes a bomb."""
-    stream, count = _unpacking(raw), 0
+def _pieces(path: Path, raw: BinaryIO, part: Packing | None) -> Iterator[bytes]:
+    """Unpack a file, or part of it, piece by piece, and stop where it becomes a bomb or holds more than it tells."""
+    stream, count = _unpacking(raw, part), 0
+    # Labels of a few objects pack far better than grey values do: as many as a header tells are no bomb.
+    large = min(part.length, LARGE_PART) if part else LARGE_BLOCK
     while piece := stream.read(_PIECE):
         count += len(piece)
-        most = min(MOST_UNPACKED, max(LARGE_BLOCK, MOST_RATIO * raw.tell()))
+        most = min(MOST_UNPACKED, max(large, MOST_RATIO * raw.tell()))
+        if part and count > part.length:
+            raise FormatError(
+                f"{path}: is packed, and holds more than the {part.length} bytes that its header tells of; copy it "
+                f"again"
+            )
         if count > most:
             raise FormatError(
                 f"{path}: {raw.tell()} of its bytes are more than {most} bytes once they are decompressed: a bomb; "
                 f"take it from its origin, or unpack it yourself if you trust it"
             )
         yield piece
+    if part and count < part.length:
+        raise FormatError(
+            f"{path}: is packed, and holds {count} bytes where its header tells of {part.length}; copy it again"
+        )
 
 
 def _write_to_temporary(

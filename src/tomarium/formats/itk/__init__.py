@@ -1,0 +1,1 @@
+"""NRRD and MetaImage, the volumes of ITK and 3D Slicer."""
