@@ -39,7 +39,8 @@ LINES: Final = 16
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="With --thickness: volume of the thickness, such as thickness.zarr. With --objects: table of the objects, "
-    "TABLE.csv; the shares of each slice go into TABLE_slices.csv.",
+    "TABLE.csv; the shares of each slice go into TABLE_slices.csv. With --network: table of the branches; the nodes go "
+    "into TABLE_nodes.csv.",
 )
 @click.option(
     "--smallest", type=click.IntRange(1), default=1, help="With --objects: voxels from which one is told."
@@ -49,16 +50,25 @@ LINES: Final = 16
 )
 @click.option("--thickness", is_flag=True, help="Local thickness of the solid, or the pores, of VOLUME.")
 @click.option(
+    "--network", is_flag=True, help="Nodes and branches of the solid, or the pores, of VOLUME, by thinning."
+)
+@click.option(
+    "--prune",
+    type=click.FloatRange(0),
+    help="With --network: leave out free branches that are not longer than so many times the radius of their junction; "
+    "1 by default, 0 leaves none out.",
+)
+@click.option(
     "--of",
     type=click.Choice(["solid", "pores"]),
     default="solid",
     show_default=True,
-    help="With --thickness: what is above the threshold, or what is not.",
+    help="With --thickness and --network: what is above the threshold, or what is not.",
 )
 @click.option(
     "--threshold",
     type=float,
-    help="With --thickness: in the volume's unit; by default that of Otsu, and of labels 0.",
+    help="With --thickness and --network: in the volume's unit; by default that of Otsu, and of labels 0.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what --output names where it is there already.")
 @scan_options.opening
@@ -73,6 +83,8 @@ def command(
     smallest: int,
     skeleton: bool,
     thickness: bool,
+    network: bool,
+    prune: float | None,
     of: Of,
     threshold: float | None,
     overwrite: bool,
@@ -108,6 +120,11 @@ def command(
     voxels whose ball reaches beyond the ends of the volume or the circle, where the truth is not known. It takes 16
     bytes of memory a voxel.
 
+    With --network, the solid is thinned to lines (Lee, Kashyap & Chu 1994), which are taken apart into nodes, where
+    three branches and more meet or one ends, and branches with length, distance of their ends, tortuosity and radius.
+    Lengths are those of smoothed lines, right within 2 % for curves of 8 voxels of radius and more; a free end is
+    about its radius short. It takes 12 bytes of memory a voxel.
+
     \b
     tomarium measure volume.ome.zarr
     tomarium measure record/ --json
@@ -120,17 +137,25 @@ def command(
     tomarium measure vessels.ome.zarr --objects --skeleton -o vessels.csv
     tomarium measure bone.ome.zarr --thickness -o thickness.zarr
     tomarium measure rock.ome.zarr --thickness --of pores --threshold 1.2
+    tomarium measure vessels.ome.zarr --network -o branches.csv
+    tomarium measure rock.ome.zarr --network --of pores --prune 2 -o pores.csv
     """
     from tomarium.model import Scan
     from tomarium.pipeline.measure.halves import doubts_of_halves
     from tomarium.pipeline.measure.measure import as_data, measure
 
-    if thickness and (objects or other is not None or skeleton or smallest > 1):
-        raise click.UsageError("--thickness goes without --objects, --skeleton, --smallest and --other")
-    if not thickness and (threshold is not None or of != "solid"):
-        raise click.UsageError("--of and --threshold go with --thickness")
+    if (thickness or network) and (objects or other is not None or skeleton or smallest > 1):
+        raise click.UsageError(
+            "--thickness and --network go without --objects, --skeleton, --smallest and --other"
+        )
+    if thickness and network:
+        raise click.UsageError("--thickness and --network are measured one after the other; give one of them")
+    if not (thickness or network) and (threshold is not None or of != "solid"):
+        raise click.UsageError("--of and --threshold go with --thickness and --network")
+    if prune is not None and not network:
+        raise click.UsageError("--prune goes with --network")
     opened = opening.open(path)
-    if isinstance(opened, Scan) and not (objects or other or thickness):
+    if isinstance(opened, Scan) and not (objects or other or thickness or network):
         from tomarium.pipeline.measure.scan import measure_scan
 
         measured, figures = measure_scan(
@@ -145,6 +170,12 @@ def command(
 
         measure_thickness(volume, of, threshold, output, whole, overwrite, as_json)
         return
+    if network:
+        from tomarium.cli.measure_network import measure_network
+
+        spurs = 1.0 if prune is None else prune
+        measure_network(volume, of, threshold, output, whole, spurs, overwrite, as_json)
+        return
     if objects:
         if other is not None:
             raise click.UsageError("--other goes with grey values, and --objects with labels")
@@ -152,7 +183,7 @@ def command(
         return
     if output is not None or skeleton or smallest > 1:
         raise click.UsageError(
-            "--smallest and --skeleton go with --objects, --output with these or --thickness"
+            "--smallest and --skeleton go with --objects, --output with these, --thickness or --network"
         )
     second = None if other is None else _volume(other, opening)
     measurement = as_data(volume, measure(volume, second, whole=whole, tell=show.progress()))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import write_whole
 from tomarium.errors import InputError
 from tomarium.kernels.components import Components
 from tomarium.kernels.object_sums import Measures, ObjectSums, add_crossings, add_voxels, measures
 from tomarium.kernels.skeleton import Skeleton, skeleton
 from tomarium.model import Volume
+from tomarium.pipeline.measure.table_file import number_text, write_table
 from tomarium.pipeline.segment.field import stated_field
 from tomarium.pipeline.segment.slabs import inside, slab_height, slabs
 
@@ -224,7 +222,7 @@ def write_tables(target: Path, labels: Volume, objects: Objects) -> tuple[Path, 
             measured.sphericity[k],
         ]
         row += [
-            _number_text(number)
+            number_text(number)
             for number in (*scaled, *measured.centre[k], *(measured.axes[k] * step), *measured.direction[k])
         ]
         row += [*measured.box[k].tolist(), int(measured.edge[k])]
@@ -233,13 +231,13 @@ def write_tables(target: Path, labels: Volume, objects: Objects) -> tuple[Path, 
             row += (
                 ["", "", ""]
                 if lines is None
-                else [_number_text(lines.length * step), lines.branches, lines.ends]
+                else [number_text(lines.length * step), lines.branches, lines.ends]
             )
         rows.append(row)
-    _write_table(target, names, rows)
+    write_table(target, names, rows)
     beside = target.with_name(f"{target.stem}_slices{target.suffix}")
-    shares = [[z, *(_number_text(share) for share in row)] for z, row in enumerate(objects.shares)]
-    _write_table(beside, ["slice", *(f"share_of_{value}" for value in objects.values)], shares)
+    shares = [[z, *(number_text(share) for share in row)] for z, row in enumerate(objects.shares)]
+    write_table(beside, ["slice", *(f"share_of_{value}" for value in objects.values)], shares)
     return target, beside
 
 
@@ -254,18 +252,6 @@ def _spacing(labels: Volume) -> tuple[float, float, float]:
     """Return the lengths of a voxel (z, y, x) over its width."""
     voxel = labels.voxel_m
     return (1.0, 1.0, 1.0) if voxel is None else (voxel[0] / voxel[2], voxel[1] / voxel[2], 1.0)
-
-
-def _number_text(number: float) -> str:
-    return f"{number:.7g}"
-
-
-def _write_table(target: Path, names: list[str], rows: list[list[Any]]) -> None:
-    text = StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(names)
-    writer.writerows(rows)
-    write_whole(target, text.getvalue().encode())
 
 
 def as_data(labels: Volume, objects: Objects) -> dict[str, Any]:

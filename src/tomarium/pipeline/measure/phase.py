@@ -104,7 +104,8 @@ def phase_of(
     say = tell or (lambda stage, done, total: None)
     circle = volume.shape[1] == volume.shape[2] and not whole and stated_field(volume)[0] != "box"
     source = "given by the user"
-    if threshold is None and ("segmentation" in volume.metadata or volume.dtype.kind == "b"):
+    is_labels = "segmentation" in volume.metadata or volume.holds_labels or volume.dtype.kind == "b"
+    if threshold is None and is_labels:
         threshold, source = 0.0, "of labels, 0 is background"
     elif threshold is None:
         values = grey_values(
