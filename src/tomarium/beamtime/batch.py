@@ -32,6 +32,7 @@ from tomarium.beamtime.batch_plan import (
     told,
     with_axis,
     with_axis_confidence,
+    with_limits,
 )
 from tomarium.beamtime.log_events import of_batch
 from tomarium.catalogue.make_record import demand_apart
@@ -126,6 +127,7 @@ def run(
     making.folder.mkdir(parents=True, exist_ok=True)
     with _lock_folder(making.folder), ExitStack() as stack:
         state = read_state(making.folder)
+        batch = with_limits(batch, state)
         planned = plan_scans(batch, state)
         planned = replace(planned, rows=tuple(batch_drafts.known(planned.rows, read_results(making.folder))))
         if on_plan is not None:

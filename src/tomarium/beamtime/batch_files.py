@@ -104,12 +104,15 @@ class State:
         one is removed already.
     begun : dict of str to int
         Name → how often work on it was begun without coming to an end of any kind.
+    limits : dict
+        Limits of grey values that all volumes share, as `tomarium.beamtime.common_limits.CommonLimits` keeps them.
     """
 
     names: dict[str, str] = field(default_factory=dict)
     axis: dict[str, Any] | None = None
     anew: dict[str, bool] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 def read_state(folder: Path) -> State:

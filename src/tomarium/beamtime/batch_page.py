@@ -14,7 +14,7 @@ from urllib.parse import quote
 from PIL import Image as Pillow
 
 from tomarium.atomic_files import write_whole
-from tomarium.beamtime.batch_files import PAGE, RESULTS, TABLE, WORDS, Row
+from tomarium.beamtime.batch_files import PAGE, RESULTS, TABLE, WORDS, Row, read_state
 
 PICTURE_PIXELS: Final = 256
 """Width of a picture on the sheet; pages of hundreds of scans are to open at once."""
@@ -101,6 +101,15 @@ def headline(rows: Sequence[Row]) -> str:
     return f"{len(rows)} scan{'s' if len(rows) != 1 else ''}: {', '.join(parts)}"
 
 
+def _limits_text(folder: Path) -> str:
+    """Tell the limits of grey values that all volumes share, where there are any."""
+    return "".join(
+        f" Volumes of {escape(dtype)}: {found['low']:.6g} … {found['high']:.6g} {escape(str(found['unit']))} in all of "
+        f"them, found in {escape(str(found['scan']))}."
+        for dtype, found in read_state(folder).limits.items()
+    )
+
+
 def write_page(folder: Path, rows: Sequence[Row]) -> None:
     """Write the page of a batch, which holds its pictures and needs no other file.
 
@@ -130,7 +139,7 @@ def write_page(folder: Path, rows: Sequence[Row]) -> None:
 <main>
 <h1 class="{_css_class(worst)}">{escape(headline(rows))}</h1>
 <p class="lead">{escape(folder.resolve().name)}, the worst first. The same as a table: <a href="{TABLE}">{TABLE}</a>,
-<a href="{RESULTS}">{RESULTS}</a>.</p>
+<a href="{RESULTS}">{RESULTS}</a>.{_limits_text(folder)}</p>
 <h2 id="scans">Scans</h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="scans">
 <table>

@@ -16,6 +16,7 @@ from tomarium.beamtime import batch_result
 from tomarium.beamtime.batch_files import Row, State, read_state, write_state
 from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
+from tomarium.beamtime.common_limits import CommonLimits
 from tomarium.beamtime.file_results import Drafts
 from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
@@ -139,6 +140,15 @@ class BatchPlan:
             )
 
 
+def with_limits(batch: Batch, state: State) -> Batch:
+    """Have volumes of common limits take those of the state, and keep there what is found."""
+    limits = CommonLimits(state.limits, lambda: write_state(batch.how.folder, state))
+    exports = tuple(
+        replace(export, shared=limits) if export.common else export for export in batch.how.exports
+    )
+    return replace(batch, how=replace(batch.how, exports=exports))
+
+
 def plan_batch(batch: Batch) -> BatchPlan:
     """Tell what a batch would do: which results are there, and what the others cost. Nothing is written.
 
@@ -157,7 +167,8 @@ def plan_batch(batch: Batch) -> BatchPlan:
     InputError
         The folder holds something else, or there is no scan.
     """
-    return plan_scans(batch, read_state(batch.how.folder))
+    state = read_state(batch.how.folder)
+    return plan_scans(with_limits(batch, state), state)
 
 
 def plan_scans(batch: Batch, state: State) -> BatchPlan:

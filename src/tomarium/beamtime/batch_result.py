@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ import numpy as np
 from tomarium.atomic_files import write_json
 from tomarium.beamtime.batch_files import RECORDS, SLICES, Row
 from tomarium.catalogue.chosen_run import ChosenRun
-from tomarium.catalogue.export import Export
+from tomarium.catalogue.export import Export, exports_of
 from tomarium.catalogue.make_record import make_record, read_provenance
 from tomarium.catalogue.make_series import is_made, title_of
 from tomarium.errors import InputError
@@ -36,6 +36,8 @@ from tomarium.pipeline.run.runner import Progress
 from tomarium.viewers.slice_file import Plane, save_slices
 
 _THUMBNAIL: Final = "previews/thumbnail.png"
+MOST_CLIPPED: Final = 1e-3
+"""Share of the voxels that may lie beyond limits which were found in another volume, before it is told."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _row_of_record(making: Making, row: Row, provenance: Mapping[str, Any]) -> R
         for key, answer in provenance.get("probes", {}).items()
         if key.split()[0] == "find_axis" and "confidence" in answer
     ]
-    warnings = tuple(provenance["warnings"])
+    warnings = (*provenance["warnings"], *_clipped(place, making.exports))
     picture = place / _THUMBNAIL
     return replace(
         row,
@@ -173,10 +175,41 @@ def differences(making: Making, name: str, chosen: ChosenRun, rows: slice) -> li
     if request_now["rows"] != before.get("rows") or request_now.get("row") != before.get("row"):
         differences_found.append("the rows")
     if not making.slice_only:
-        differences_found += [
-            f"{export.name} is missing" for export in making.exports if not (place / export.name).exists()
-        ]
+        differences_found += _export_differences(place, making.exports)
     return differences_found
+
+
+def _export_differences(place: Path, exports: Sequence[Export]) -> list[str]:
+    """Tell which volumes that are asked for besides a record's own are missing, or have other limits."""
+    entries = {entry["file"]: entry for entry in exports_of(place)}
+    differences_found = []
+    for export in exports:
+        if not (place / export.name).exists():
+            differences_found.append(f"{export.name} is missing")
+            continue
+        limits = (export.low, export.high) if export.shared is None else export.shared.known(export.dtype)
+        entry = entries.get(export.name, {})
+        if limits is not None and limits[0] is not None and limits != (entry.get("low"), entry.get("high")):
+            before = f"{entry.get('low', 0):.6g}:{entry.get('high', 0):.6g}" if entry else "not known"
+            differences_found.append(
+                f"the limits of {export.name}: {before} → {limits[0]:.6g}:{limits[1]:.6g}"
+            )
+    return differences_found
+
+
+def _clipped(place: Path, exports: Sequence[Export]) -> tuple[str, ...]:
+    """Warn of volumes of whole numbers that lose more than a few voxels beyond limits that are not their own."""
+    names = {export.name for export in exports if export.common or export.low is not None}
+    texts = []
+    for entry in exports_of(place):
+        beyond = int(entry.get("below", 0)) + int(entry.get("above", 0))
+        if entry["file"] in names and beyond > MOST_CLIPPED * int(entry.get("voxels", 0)):
+            share = 100 * beyond / int(entry["voxels"])
+            texts.append(
+                f"{entry['file']}: {share:.2g} % of its voxels lie beyond {entry['low']:.6g} … {entry['high']:.6g} "
+                f"{entry['unit']}, the limits for all"
+            )
+    return tuple(texts)
 
 
 def _request(chosen: ChosenRun, rows: slice) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -41,6 +42,35 @@ TYPES: Final = ("float32", "uint16", "uint8")
 EXPORTS: Final = "exports.json"
 
 
+COMMON: Final = "common"
+"""Word of the command line for limits that all volumes of a batch share."""
+
+
+class SharedLimits(typing.Protocol):
+    """Limits that several volumes share."""
+
+    def of(
+        self, volume: Volume, dtype: str, on_progress: Callable[[str, int, int], None]
+    ) -> tuple[float, float]:
+        """Return the limits, found in this volume where they are not known yet.
+
+        Raises
+        ------
+        InputError
+            They are known in another unit.
+        """
+        ...
+
+    def known(self, dtype: str) -> tuple[float, float] | None:
+        """Return the limits where they are known."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Say where they come from."""
+        ...
+
+
 @dataclass(frozen=True)
 class Export:
     """What is written besides the record's own volume.
@@ -54,12 +84,18 @@ class Export:
     low, high : float or None
         Values that become the least and the greatest number of a whole type; None takes those of
         `tomarium.conversion.cast.auto_limits`.
+    common : bool
+        Whether the limits are those that all volumes of a batch share.
+    shared : SharedLimits or None
+        What knows these.
     """
 
     word: str
     dtype: str = "float32"
     low: float | None = None
     high: float | None = None
+    common: bool = False
+    shared: SharedLimits | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -72,13 +108,15 @@ class Export:
         return self.word == "zarr" and self.dtype != "float32" and self.low is not None
 
 
-def parse_export(text: str) -> Export:
+def parse_export(text: str, *, of_batch: bool = False) -> Export:
     """Read what a user wants written.
 
     Parameters
     ----------
     text : str
-        "volume:tiff,uint16", "volume:vol", "volume:tiff,uint8,-0.1:2.5".
+        "volume:tiff,uint16", "volume:vol", "volume:tiff,uint8,-0.1:2.5", of a batch "volume:tiff,uint16,common".
+    of_batch : bool
+        Whether there are several volumes, which can share their limits.
 
     Returns
     -------
@@ -102,6 +140,13 @@ def parse_export(text: str) -> Export:
         raise ParameterError(f"--output {text!r}: there is no type {dtype!r}; there are {', '.join(TYPES)}")
     if len(words) < 3:
         return Export(words[0], dtype)
+    if words[2].lower() == COMMON:
+        if not of_batch or dtype == "float32":
+            raise ParameterError(
+                f"--output {text!r}: common limits are shared by the volumes of `tomarium batch`, of uint16 or uint8; "
+                f"write LOW:HIGH here"
+            )
+        return Export(words[0], dtype, common=True)
     first, _, last = words[2].partition(":")
     try:
         low, high = float(first), float(last)
@@ -243,9 +288,21 @@ def export(
         )
     else:
         limits = None if request.low is None or request.high is None else (request.low, request.high)
+        source = "as given"
+        if request.shared is not None:
+            limits = request.shared.of(volume, request.dtype, on_progress)
+            source = request.shared.source
         dtype: Literal["uint8", "uint16"] = "uint8" if request.dtype == "uint8" else "uint16"
         report = convert_cast(
-            volume, path, dtype, limits, to=form, overwrite=True, constant=True, on_progress=on_progress
+            volume,
+            path,
+            dtype,
+            limits,
+            source=source,
+            to=form,
+            overwrite=True,
+            constant=True,
+            on_progress=on_progress,
         )[1]
         entry |= _told(report)
     _note(folder, entry)

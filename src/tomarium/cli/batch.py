@@ -15,6 +15,8 @@ from tomarium.cli.catalogue_place import PLACE
 if TYPE_CHECKING:
     from tomarium.beamtime.batch_files import Row
     from tomarium.beamtime.batch_plan import Batch, BatchPlan
+    from tomarium.catalogue.chosen_run import ChosenRun
+    from tomarium.model import Scan
     from tomarium.pipeline.protocol.choice import Choice
 
 
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    "outputs",
+    multiple=True,
+    metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH|common]]",
     help="Folder of the batch; in a beamtime batches and DIR's name in its folder by default, else that name and "
-    "'_batch'.",
+    "'_batch'. Given again as volume:FORMAT, each volume is written once more into its record, as `tomarium run` does; "
+    "with common, uint16 or uint8 within the same limits for all, which are found in the first volume and kept.",
 )
 @click.option(
     "--match",
@@ -87,7 +92,7 @@ if TYPE_CHECKING:
 @scan_options.steps
 def command(
     folder: Path | None,
-    output: Path | None,
+    outputs: tuple[str, ...],
     match: tuple[str, ...],
     exclude: tuple[str, ...],
     listed: Path | None,
@@ -124,6 +129,7 @@ def command(
     tomarium batch /data/tonight --list scans.txt --like night/records/sampleA_001
     tomarium batch /data/tonight --match 're:sample[AB]_0\\d+' --axis-from sampleA_001
     tomarium batch --beamtime /data/20260001 -p protocol.txt --ingest
+    tomarium batch /data/tonight -o night -o volume:tiff,uint16,common
     tomarium batch /data/tonight -p protocol.yaml --on slurm:partition=long,cpus=16,memory=64GB
     """
     from tomarium.beamtime.batch import run
@@ -139,7 +145,7 @@ def command(
         raise click.UsageError("--catalogue is that of --ingest; give both, or leave it out")
     if folder is None:
         folder = opening.in_use.demand_spool("DIR")
-    batch = _batch(folder, output, match, exclude, listed, save_list, redo, each_axis, axis_from, like, memory, rows,
+    batch = _batch(folder, outputs, match, exclude, listed, save_list, redo, each_axis, axis_from, like, memory, rows,
                    executor, force, opening, choice)  # fmt: skip
     if ingest_them:
         batch = replace(batch, drafts=Drafts(catalogue))
@@ -162,12 +168,12 @@ def command(
         on_scan=_print_scan,
         on_progress=show.progress(),
     )
-    return _print_end(result, batch.how.folder, as_json)
+    return _print_end(result, batch, as_json)
 
 
 def _batch(
     folder: Path,
-    output: Path | None,
+    outputs: tuple[str, ...],
     match: tuple[str, ...],
     exclude: tuple[str, ...],
     listed: Path | None,
@@ -191,11 +197,19 @@ def _batch(
     from tomarium.beamtime.log_file import MachineLog
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record, protocol_like
-    from tomarium.catalogue.export import parse_export
+    from tomarium.catalogue.export import parse_export, with_own_volume
+    from tomarium.pipeline.protocol.protocol import default_protocol
 
     executor = executor_options.resolve(executor, opening)
     name, beamtime = folder.resolve().name, opening.in_use.folder
-    place = output or (Path(f"{name}_batch") if beamtime is None else beamtime / BATCHES / name)
+    folders = [Path(text) for text in outputs if not text.startswith("volume:")]
+    if len(folders) > 1:
+        raise click.UsageError(
+            f"a batch has one folder, but {len(folders)} were given: {', '.join(map(str, folders))}"
+        )
+    place = (
+        folders[0] if folders else (Path(f"{name}_batch") if beamtime is None else beamtime / BATCHES / name)
+    )
     below = read_list(listed, folder) if listed is not None else list(find_scans(folder))
     scans = matching(below, folder, match, exclude)
     if save_list is not None:
@@ -205,24 +219,34 @@ def _batch(
         like = find_record(choice.told("like"), [place / RECORDS, Path.cwd(), folder])
     # A wrong word is told before any scan is opened.
     choice.protocol(base=None if like is None else protocol_like(like))
-    row_range, volume = scan_options.parse_rows(rows), choice.told("volume")
+    row_range = scan_options.parse_rows(rows)
+    exports = tuple(
+        parse_export(text, of_batch=True)
+        for text in (*outputs, choice.told("volume"))
+        if text is not None and text.startswith("volume:")
+    )
+    asked = exports
+    _, exports = with_own_volume(default_protocol(), asked)  # a wrong word is told before any scan is opened
     wishes = choice.instructions.run if choice.instructions else {}
     how = Making(
         folder=place,
         executor=executor,
         memory=memory or choice.told("memory"),
-        exports=() if volume is None else (parse_export(volume),),
+        exports=exports,
         force=force,
         slice_only="slice" in wishes and "whole" not in wishes,
         slice_row=wishes.get("slice"),
     )
+
+    def choose(scan: Scan) -> ChosenRun:
+        chosen = chosen_run(scan, choice, like=like, rows=row_range, axis=not each_axis and axis_from is None)
+        return replace(chosen, protocol=with_own_volume(chosen.protocol, asked)[0])
+
     return Batch(
         scans=tuple(scans),
         how=how,
         open=opening.open,
-        choose=lambda scan: chosen_run(
-            scan, choice, like=like, rows=row_range, axis=not each_axis and axis_from is None
-        ),
+        choose=choose,
         listed=listed is not None,
         anew=redo,
         axis_from=None if axis_from is None else named(axis_from, below, folder),
@@ -304,12 +328,13 @@ def _print_scan(row: Row, number: int, count: int, left_s: float) -> None:
     click.secho(show.line(message), fg=colour, err=True)
 
 
-def _print_end(rows: list[Row], folder: Path, as_json: bool) -> int:
+def _print_end(rows: list[Row], batch: Batch, as_json: bool) -> int:
     from dataclasses import asdict
 
-    from tomarium.beamtime.batch_files import PAGE, RECORDS, drafts_in_words, read_results
+    from tomarium.beamtime.batch_files import PAGE, RECORDS, drafts_in_words, read_results, read_state
     from tomarium.beamtime.batch_page import headline, worst_first
 
+    folder, types = batch.how.folder, {export.dtype for export in batch.how.exports if export.common}
     if as_json:
         show.as_json([asdict(row) for row in rows])
     else:
@@ -327,6 +352,13 @@ def _print_end(rows: list[Row], folder: Path, as_json: bool) -> int:
             ]
         )
         click.echo(f"{folder / PAGE}: {headline(read_results(folder))}")
+        for dtype, limits in read_state(folder).limits.items():
+            if dtype not in types:
+                continue
+            click.echo(
+                f"{dtype}: {limits['low']:.6g} … {limits['high']:.6g} {limits['unit']} in all volumes, found in "
+                f"{limits['scan']}"
+            )
         if told := drafts_in_words(rows):
             click.echo(f"{told}; what they lack: tomarium completeness")
         elif (folder / RECORDS).is_dir():

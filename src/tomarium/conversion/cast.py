@@ -108,6 +108,7 @@ def convert_cast(
     dtype: Literal["uint8", "uint16"],
     limits: tuple[float, float] | None = None,
     *,
+    source: str = "as given",
     to: str | None = None,
     overwrite: bool = False,
     constant: bool = False,
@@ -121,7 +122,8 @@ def convert_cast(
     3. Every voxel is read back and compared; the source is left as it is.
 
     `target`: file or folder. The limits stand in `<target>.json`, and of TIFF in the file's description too.
-    `limits`: values that become 0 and the greatest number, in the volume's unit. `constant`: whether a volume
+    `limits`: values that become 0 and the greatest number, in the volume's unit. `source`: where these come from, in
+    words. `constant`: whether a volume
     without contrast gets limits 1 apart, as where nobody can be asked; it is refused otherwise. Result: what
     became of the file's parts, and of its values.
     """
@@ -139,7 +141,6 @@ def convert_cast(
         )
     form = choose(target, "volume", to)
     say = on_progress or (lambda stage, done, total: None)
-    source = "as given"
     if limits is None:
         limits, source = auto_limits(opened, say, PERCENTILES[dtype], constant=constant)
     low, high = limits
