@@ -19,6 +19,7 @@ import tomarium as tm
 from formats.beamline_makers import example_map, write_als, write_bliss, write_flyscan, write_map
 from formats.czi_example import example_czi, write_czi
 from formats.dimax_maker import save_ring, stamped
+from formats.ebsd_maker import example_columns, write_ctf
 from formats.ole2_writer import ole2
 from formats.test_data_exchange_maps import example_element_maps, write_element_maps
 from formats.test_edax import PATTERNS, write_edax
@@ -215,6 +216,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "dimax": write_ring_buffer,
     "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
     "czi": write_czi,
+    "ebsd": write_ctf,
     "edax": write_edax,
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
@@ -244,6 +246,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "data-exchange-maps": example_element_maps,
     "dimax": lambda: ring_buffer_scan(),
     "czi": example_czi,
+    "ebsd": lambda: Image(example_columns()["BC"].reshape(4, 5).astype(np.float32), ()),
     "edax": lambda: Image(PATTERNS.reshape(3, 4, 6, 5), (), "counts"),
     "nexus-maps": example_map,
     "jpeg2000": example_grey_volume,
@@ -269,6 +272,7 @@ FILES: dict[str, Callable[[Path], object]] = {
     "bliss": MAKERS["bliss"],
     "csv": MAKERS["csv"],
     "data-exchange-maps": MAKERS["data-exchange-maps"],
+    "ebsd": MAKERS["ebsd"],
     "edax": MAKERS["edax"],
     "nexus-maps": MAKERS["nexus-maps"],
     "data-exchange": MAKERS["data-exchange"],

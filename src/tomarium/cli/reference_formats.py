@@ -64,6 +64,15 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "ZEN as OME-TIFF.",
          "Pixels of a mosaic that no tile covers are 0."),
     ),
+    "ebsd": (
+        ("tomarium info map.ctf", "tomarium convert map.ctf contrast.png --lossy",
+         "tomarium info map.ang --entry phase"),
+        ("Each column is an image of its own; `info` lists them, `--entry` chooses one, by default the contrast BC or "
+         "the quality IQ.",
+         "Angles are in degrees in `.ctf` and in radians in `.ang`, as these files have them.",
+         "Points of a hexagonal grid stay in a row; export a square grid to see and align them.",
+         "Phase 0 is what was not indexed; in an `.ang` of one phase it may be that phase: look at CI."),
+    ),
     "flyscan": (
         ("tomarium info bone_01/", "tomarium info bone_01/bone_01.nxs --angles /flyscan_00001/scan_data/tomo2Rx"),
         ("Open the folder: flats and darks lie beside the file of projections.",
