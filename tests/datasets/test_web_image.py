@@ -310,6 +310,22 @@ def test_a_redirect_is_followed_and_one_that_goes_round_is_not(folder: Path) -> 
             tm.open(f"{server.address}/v0.5.zarr")
 
 
+def test_a_damaged_chunk_tells_what_a_reader_can_do(folder: Path) -> None:
+    with serving(folder) as server:
+        volume = tm.open(f"{server.address}/v0.4.zarr")
+
+        def fault(to: BaseHTTPRequestHandler) -> bool:
+            to.send_response(200)
+            to.send_header("Content-Length", "40")
+            to.end_headers()
+            to.wfile.write(b"x" * 40)
+            return True
+
+        server.fault = fault
+        with pytest.raises(FormatError, match=r"http.*damaged.*read it again, and where that does not help"):
+            np.asarray(volume[0])
+
+
 def test_a_chunk_longer_than_its_metadata_allow_is_not_read(folder: Path) -> None:
     with serving(folder) as server:
         volume = tm.open(f"{server.address}/v0.4.zarr")

@@ -128,4 +128,7 @@ def _no_volume(source: str, image: Image) -> InputError:
     if CHOOSE in image.metadata:
         return InputError(no_volume(source, image))
     shape = " × ".join(map(str, image.shape))
-    return InputError(f"{source}: holds an image of {shape}, neither a scan nor a volume (z, y, x)")
+    message = f"{source}: holds an image of {shape}, neither a scan nor a volume (z, y, x)"
+    if image.ndim == 2:
+        message += "; `tomarium convert` makes a picture of it: give a name that ends in .png, and --lossy"
+    return InputError(message)

@@ -100,9 +100,11 @@ class ZarrArray:
         except (IndexError, StoreUnavailable):
             raise
         except Exception as problem:  # codecs raise classes of their own for damaged bytes
+            remedy = "copy it again or reconstruct it again"
+            if "://" in str(self.path):
+                remedy = "read it again, and where that does not help tell whoever publishes it"
             raise FormatError(
-                f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); "
-                f"copy it again or reconstruct it again"
+                f"{self.path}: some of its chunks are damaged ({type(problem).__name__}: {problem}); {remedy}"
             ) from problem
 
 
