@@ -1,7 +1,9 @@
 """A drift that is known is found again, and what views cannot tell is said."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ import tomarium as tm
 from steps.motion_scans import bodies, projections
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange import reader as data_exchange
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
-from tomarium.model import Scan, Value
+from tomarium.model import FrameKind, Scan, Value
 from tomarium.steps.probes.movement_correction import movement_correction
 
 VIEWS, SHAPE, AXIS = 180, (28, 96), 46.7
@@ -91,6 +94,56 @@ def test_half_a_turn_does_not_tell_a_drift_from_the_axis() -> None:
         {"inseparable": found.inseparable, "confidence": "low", "error_px": 0.0, "residual_px": 0.0}
     )
     assert "do not tell apart" in said[0]
+
+
+@pytest.mark.parametrize("given_axis", [None, AXIS])
+def test_return_images_inside_an_nxtomo_scan_are_used(tmp_path: Path, given_axis: float | None) -> None:
+    """After half a turn the stage goes back to 180°, 90°, 45° and 0°: frames of the image_key -1."""
+    half, back = np.linspace(0, 180, 61), np.array([180.0, 90.0, 45.0, 0.0])
+    time = np.linspace(-0.5, 0.5, 61)
+    moved = 3 * time * np.cos(np.deg2rad(half)) + 2 * time * np.sin(np.deg2rad(half))
+    end = 1.5 * np.cos(np.deg2rad(back)) + 1.0 * np.sin(np.deg2rad(back))
+    everything = (slice(None), slice(None))
+    views = scan_of(half, moved, 0 * time, 0.002).projections.read(*everything)
+    returned = scan_of(back, end, 0 * back, 0.002).projections.read(*everything)
+    counts = [20000 * np.exp(-np.concatenate([views, returned])) + 100]
+    shape = (3, *views.shape[1:])
+    frames = (
+        np.concatenate([np.full(shape, 100.0), np.full(shape, 20100.0), *counts]).round().astype(np.uint16)
+    )
+    with h5py.File(tmp_path / "scan.nx", "w") as file:
+        file["entry/definition"] = "NXtomo"
+        file["entry"].attrs["NX_class"] = "NXentry"
+        file["entry/instrument/detector/data"] = frames
+        file["entry/instrument/detector/image_key_control"] = [2] * 3 + [1] * 3 + [0] * 61 + [-1] * 4
+        file["entry/instrument/detector/image_key"] = [2] * 3 + [1] * 3 + [0] * 61 + [0] * 4
+        file["entry/sample/rotation_angle"] = np.concatenate([[0.0] * 6, half, back])
+        file["entry/sample/rotation_angle"].attrs["units"] = "degree"
+    scan = tm.open(tmp_path / "scan.nx")
+    assert isinstance(scan, Scan)
+    assert scan.counts[FrameKind.ALIGNMENT] == 4
+    assert scan.shape[0] == 61
+    np.testing.assert_allclose(scan.angles_deg.value, half)
+    keywords = {} if given_axis is None else {"axis_column": given_axis}
+    found = movement_correction(scan, model="sample", **keywords)
+    assert found.returns == 4
+    assert not found.inseparable
+    assert np.abs(found.shift_columns_px - moved).max() < 0.2
+    without = movement_correction(scan, model="sample", returns="none", **keywords)
+    assert without.returns == 0
+    assert "rotation axis" in without.inseparable
+    # Views that are cropped do not lie on whole return images, which are left out then.
+    cropped = replace(scan, projections=ArrayFrames(scan.projections.read(slice(None), slice(4, 20))))
+    assert movement_correction(cropped, model="sample", **keywords).returns == 0
+    # What reconstructs never sees them: the slice of a scan without them is the same.
+    steps = "steps: [flat_field, fbp]"
+    seen = np.asarray(tm.reconstruct(scan, steps, rows=14, axis_column=AXIS))
+    with h5py.File(tmp_path / "scan.nx", "r+") as file:
+        file["entry/instrument/detector/image_key_control"][-4:] = 3
+    alone = tm.open(tmp_path / "scan.nx")
+    assert isinstance(alone, Scan)
+    assert FrameKind.ALIGNMENT not in alone.counts
+    np.testing.assert_array_equal(np.asarray(tm.reconstruct(alone, steps, rows=14, axis_column=AXIS)), seen)
 
 
 def test_return_images_tell_what_half_a_turn_does_not(tmp_path: Path) -> None:

@@ -30,7 +30,11 @@ METHODS = ("drift", "points", "reprojection")
     "on its own.",
 )
 @click.option(
-    "--returns", metavar="FILE", default="", help="With drift: scan of return images, with their angles."
+    "--returns",
+    metavar="FILE",
+    default="",
+    help="With drift: scan of return images, with their angles; by default those that an NXtomo scan has itself. The "
+    "word none takes none.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Correction file to write, for --shifts."
@@ -108,6 +112,7 @@ def _print_estimate(motion_estimate: MotionEstimate) -> None:
             ("left by the model", _px_text(motion_estimate.residual_px)),
             ("largest error", _px_text(motion_estimate.error_px)),
             ("pairs, points or views", str(motion_estimate.used)),
+            *([("return images", str(motion_estimate.returns))] if motion_estimate.returns else []),
         )
     )
     if motion_estimate.inseparable:

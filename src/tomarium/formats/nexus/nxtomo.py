@@ -6,6 +6,7 @@ nxtomo reads them; Diamond's scans, some of which carry an image_key and no defi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -112,6 +113,29 @@ def read(path: Path, match: Match) -> Scan:
     `match.entry` is the path of the scan's group. Result: frames are read when asked for, mirrored back where
     the detector is told to mirror them; the axis too.
     """
+    return _read(path, match, FrameKind.PROJECTION)
+
+
+def read_return_images(scan: Scan) -> Scan | None:
+    """Read the return images of a scan, which its file marks with the image_key -1.
+
+    After a scan the stage goes back to some angles and takes an image at each, to tell whether the sample has moved.
+
+    `scan`: as its file was opened. Result: a scan of the return images alone, with their angles, and the flats and
+    darks of the scan where the file has none; None where there are none, or their angles are not known.
+    """
+    match = detect(scan.path) if scan.counts.get(FrameKind.ALIGNMENT) and scan.format == FORMAT.name else None
+    if match is None or not match.score:
+        return None
+    told: Mapping[str, Any] = scan.recipe[0].get("open", {}) if scan.recipe else {}
+    returns = _read(scan.path, replace(match, entry=told.get("entry") or match.entry), FrameKind.ALIGNMENT)
+    if returns.angles_deg.origin == "default":
+        return None
+    return replace(returns, flats=returns.flats or scan.flats, darks=returns.darks or scan.darks)
+
+
+def _read(path: Path, match: Match, wanted: FrameKind) -> Scan:
+    """Read a scan whose projections are the frames of one kind."""
     with reading(path) as source:
         places = {place.entry: place for place in places_of(source, list(groups_of(source)))}
         key = image_key_of(source, places[match.entry]) if match.entry in places else None
@@ -126,6 +150,9 @@ def read(path: Path, match: Match) -> Scan:
             )
         data = node_of(source, place, DATA)
         kinds = _with_angles(source, place, _kinds(source, place, key, data), data)
+        if wanted != FrameKind.PROJECTION:
+            kinds[kinds == FrameKind.PROJECTION] = FrameKind.INVALID
+            kinds[kinds == wanted] = FrameKind.PROJECTION
         metadata_of_file = source.walk(source.file)
         absent = _absent(source, place)
         mirrored = flips(source, place.entry, place.detector)

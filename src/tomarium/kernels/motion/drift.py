@@ -213,6 +213,8 @@ class MotionEstimate:
         What the views cannot tell apart; the shifts there are zero.
     doubts : tuple of str
         What else speaks against the shifts, in words.
+    returns : int
+        Return images that were used.
     """
 
     shift_columns_px: Array
@@ -225,6 +227,7 @@ class MotionEstimate:
     used: int
     inseparable: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    returns: int = 0
 
 
 LEAST_PX: Final = 0.05

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.errors import InputError
+from tomarium.formats.nexus.nxtomo import read_return_images
 from tomarium.kernels.axis.window import overlap
 from tomarium.kernels.motion.drift import (
     LEAST_PX,
@@ -29,6 +30,8 @@ from tomarium.steps.core.step import Cost, Values, probe
 from tomarium.steps.probes.find_axis import attenuation_of_slab
 
 FINEST_PX: Final = 1.0
+NONE: Final = "none"
+"""Word that takes no return images, not even those of the scan's own file."""
 Array = NDArray[np.float64]
 
 
@@ -110,7 +113,8 @@ def movement_correction(
         Farthest two images may lie apart beside their expected places, pixels.
     returns : str
         Scan of return images, taken after the scan, with their angles and flats; a relative path counts from the
-        scan's folder.
+        scan's folder. By default those that the scan's own file marks as such (NXtomo, image_key -1), where views are
+        as large as these; "none" takes none.
     bands, band_rows : int
         Bands of neighbouring rows that are looked at, spread over the height, and rows of each.
     coarsest_px : float
@@ -137,8 +141,9 @@ def movement_correction(
     angles = np.asarray(reached.layout.geometry.angles_deg.value, np.float64)
     count = len(angles)
     times = np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1)
-    if returns:
-        return_angles, extra = _returns(returns, reached, rows)
+    opened = _open_returns(returns, reached)
+    if opened is not None:
+        return_angles, extra = _read_returns(opened, rows)
         parts = [np.concatenate(part_and_returns) for part_and_returns in zip(parts, extra, strict=True)]
         times, angles = np.r_[times, np.full(len(return_angles), 0.55)], np.r_[angles, return_angles]
     if axis_column is FROM_SCAN:  # called without a protocol
@@ -179,6 +184,7 @@ def movement_correction(
         error,
         len(flat),
         lacking,
+        returns=0 if opened is None else opened.shape[0],
     )
 
 
@@ -220,8 +226,13 @@ def _columns(
     return best, fits[best]
 
 
-def _returns(path: str, reached: Sample, rows: tuple[slice, ...]) -> tuple[Array, list[NDArray[np.float32]]]:
-    """Read the return images in the same rows."""
+def _open_returns(path: str, reached: Sample) -> Scan | None:
+    """Open the return images of a file that was named, or of the scan's own; None where there are none to be used."""
+    if path == NONE:
+        return None
+    if not path:
+        own = read_return_images(reached.scan)
+        return own if own is not None and own.shape[1:] == reached.layout.shape[1:] else None
     place = reached.scan.path.parent / path
     opened = formats.open(place)
     if not isinstance(opened, Scan):
@@ -231,6 +242,11 @@ def _returns(path: str, reached: Sample, rows: tuple[slice, ...]) -> tuple[Array
             f"{place}: return images of {opened.shape[1]} × {opened.shape[2]} do not lie on views of "
             f"{reached.layout.shape[1]} × {reached.layout.shape[2]}; leave out views that crop or bin before this probe"
         )
+    return opened
+
+
+def _read_returns(opened: Scan, rows: tuple[slice, ...]) -> tuple[Array, list[NDArray[np.float32]]]:
+    """Read the return images in the same rows."""
     parts = []
     for part in rows:
         data = opened.projections.read(slice(0, opened.shape[0]), part)
