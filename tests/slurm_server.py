@@ -99,8 +99,10 @@ MailProg=/bin/true
 
     def _daemon(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.out").open("wb") as out:
+            # Where Debian's emulator is installed too, the plain name may be its own, which runs no job.
+            real = shutil.which(f"{name}-wlm", path=_path()) or name
             self._running[name] = subprocess.Popen(
-                [name, *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment,
+                [real, *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment,
                 start_new_session=True,
             )  # fmt: skip
 
