@@ -63,3 +63,13 @@ def check_paths(command: click.Command) -> click.Command:
         for subcommand in command.commands.values():
             check_paths(subcommand)
     return command
+
+
+def demand_new(output: Path | None, overwrite: bool) -> None:
+    """Refuse to write where something is already; raises InputError."""
+    from tomarium.errors import InputError
+
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(
+            f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
+        )

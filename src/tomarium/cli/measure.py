@@ -11,7 +11,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
-from tomarium.cli.given_path import PathOrAddress
+from tomarium.cli.given_path import PathOrAddress, demand_new
 from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 
@@ -242,10 +242,7 @@ def _measure_objects(
 ) -> None:
     from tomarium.pipeline.measure import objects as measuring
 
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(
-            f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
-        )
+    demand_new(output, overwrite)
     measured = measuring.measure_objects(
         labels, smallest=smallest, whole=whole, skeletons=skeleton, tell=show.progress()
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tomarium.cli import show
-from tomarium.errors import InputError
+from tomarium.cli.given_path import demand_new
 
 if TYPE_CHECKING:
     from tomarium.model import Volume
@@ -28,10 +28,7 @@ def measure_network(
     """Take a phase of a volume apart into nodes and branches, print their figures, and write both as tables."""
     from tomarium.pipeline.measure import network
 
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(
-            f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
-        )
+    demand_new(output, overwrite)
     measured = network.measure_network(volume, of, threshold, whole=whole, prune=prune, tell=show.progress())
     told = network.as_data(measured)
     files = () if output is None else network.write_tables(output, measured)

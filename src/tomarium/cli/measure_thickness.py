@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tomarium.cli import show
-from tomarium.errors import InputError
+from tomarium.cli.given_path import demand_new
 
 if TYPE_CHECKING:
     from tomarium.model import Volume
@@ -28,10 +28,7 @@ def measure_thickness(
     from tomarium.conversion.convert import convert
     from tomarium.pipeline.measure import thickness
 
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(
-            f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
-        )
+    demand_new(output, overwrite)
     measured = thickness.measure_thickness(volume, of, threshold, whole=whole, tell=show.progress())
     told = thickness.as_data(measured)
     if output is not None:

@@ -9,16 +9,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium import array, units
 from tomarium.errors import InputError
 from tomarium.kernels.distance import distance
 from tomarium.kernels.skeleton_network import Branch, Network, Node, network
 from tomarium.kernels.thinning import thinned
 from tomarium.model import Volume
-from tomarium.pipeline.measure.phase import Of, Phase, phase_of
+from tomarium.pipeline.measure.phase import Of, Phase, account_of, length_of_voxel, phase_in_memory
 from tomarium.pipeline.measure.table_file import number_text, write_table
 from tomarium.pipeline.segment.label_volume import Tell
-from tomarium.pipeline.segment.slabs import slab_height, slabs
 
 BYTES: Final = 12
 """Memory for each voxel: the body and its lines, padded and packed anew, and distances."""
@@ -88,28 +86,16 @@ def measure_network(
     EngineUnavailable
         The packages of the extra `analysis` are not installed.
     """
-    volume.demand_cubes("a network")
-    name = volume.path or volume.name
-    needed = BYTES * int(np.prod(volume.shape))
-    available = array.available_memory() if memory_bytes is None else memory_bytes
-    if needed > available:
-        raise InputError(
-            f"{name}: a network needs {units.show_bytes(needed)} of memory for {' × '.join(map(str, volume.shape))} "
-            f"voxels, and {units.show_bytes(available)} are free; measure a part, or a volume of longer voxels "
-            f"(`tomarium convert --cubes`)"
-        )
     say = tell or (lambda stage, done, total: None)
-    phase = phase_of(volume, of, threshold, whole=whole, tell=tell)
-    body = np.empty(volume.shape, np.bool_)
-    for start, stop in slabs(len(body), slab_height(volume.shape, 16)):
-        body[start:stop] = phase.read(start, stop)
-        say("read", stop, len(body))
+    phase, body = phase_in_memory(
+        volume, of, threshold, "a network", BYTES, whole=whole, memory_bytes=memory_bytes, tell=say
+    )
     voxels, counted = int(np.count_nonzero(body)), int(np.count_nonzero(phase.counted)) * len(body)
     if voxels in (0, counted):
         share = "all" if voxels else "nothing"
         raise InputError(
-            f"{name}: {share} of it is {of} at the threshold {phase.threshold:.5g} {volume.unit} ({phase.source}), so "
-            f"that there is no network; give another --threshold"
+            f"{volume.path or volume.name}: {share} of it is {of} at the threshold {phase.threshold:.5g} {volume.unit} "
+            f"({phase.source}), so that there is no network; give another --threshold"
         )
     say("lines", 0, 1)
     lines = thinned(body)
@@ -135,7 +121,7 @@ def as_data(measured: MeasuredNetwork) -> dict[str, Any]:
 
     Means of radius and tortuosity are weighted by the length of the branches; loops have no tortuosity.
     """
-    step, unit = _step(measured.phase.volume)
+    step, unit = length_of_voxel(measured.phase.volume)
     nodes, branches = measured.network.nodes, measured.network.branches
     lengths = np.array([branch.length for branch in branches]) * step
     radii = np.array([branch.radii.mean() for branch in branches]) * step
@@ -144,13 +130,8 @@ def as_data(measured: MeasuredNetwork) -> dict[str, Any]:
     degree = np.bincount([node for branch in branches for node in branch.nodes], minlength=len(nodes))
     junctions = [k for k, node in enumerate(nodes) if node.kind == "junction"]
     total = float(lengths.sum())
-    phase = measured.phase
     return {
-        "of": phase.of,
-        "threshold": phase.threshold,
-        "threshold_unit": phase.volume.unit,
-        "threshold_source": phase.source,
-        "field": "circle" if phase.is_circle else "box",
+        **account_of(measured.phase),
         "unit": unit,
         "prune": measured.prune,
         "pruned": measured.network.pruned,
@@ -196,7 +177,7 @@ def write_tables(target: Path, measured: MeasuredNetwork) -> tuple[Path, Path]:
         Both files. Lengths are in µm where the size of a voxel is known, else in voxels; the unit is in the column's
         name. Positions are in voxels from the middle of the first one.
     """
-    step, unit = _step(measured.phase.volume)
+    step, unit = length_of_voxel(measured.phase.volume)
     nodes, branches = measured.network.nodes, measured.network.branches
     beside = target.with_name(f"{target.stem}_nodes{target.suffix or '.csv'}")
     degree = np.bincount([node for branch in branches for node in branch.nodes], minlength=len(nodes))
@@ -251,8 +232,3 @@ def _row(number: int, branch: Branch, step: float, at_edge: tuple[bool, ...]) ->
         *map(number_text, branch.path[len(branch.path) // 2]),
         int(at_edge[first] or at_edge[last]),
     ]
-
-
-def _step(volume: Volume) -> tuple[float, str]:
-    voxel = volume.voxel_m
-    return (1.0, "px") if voxel is None else (voxel[2] * 1e6, "um")

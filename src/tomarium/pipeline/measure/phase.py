@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium import array, units
 from tomarium.errors import InputError
 from tomarium.kernels.grey_values import grey_values
 from tomarium.kernels.thresholds import otsu
 from tomarium.model import Volume
 from tomarium.pipeline.segment.field import stated_field
 from tomarium.pipeline.segment.label_volume import Tell
-from tomarium.pipeline.segment.slabs import inside
+from tomarium.pipeline.segment.slabs import inside, slab_height, slabs
 
 Of = Literal["solid", "pores"]
 PHASES: Final[tuple[Of, ...]] = ("solid", "pores")
@@ -113,3 +114,77 @@ def phase_of(
         )
         threshold, source = otsu(values.counts, values.low, values.high), "found by Otsu"
     return Phase(volume, of, float(threshold), source, inside(volume.shape, disc=circle))
+
+
+def phase_in_memory(
+    volume: Volume,
+    of: Of,
+    threshold: float | None,
+    what: str,
+    bytes_a_voxel: int,
+    *,
+    whole: bool,
+    memory_bytes: int | None,
+    tell: Tell,
+) -> tuple[Phase, NDArray[np.bool_]]:
+    """Read the phase of a volume whole, where memory suffices for what is measured of it.
+
+    Parameters
+    ----------
+    volume : Volume
+        Grey values or labels, in voxels that are cubes.
+    of, threshold, whole
+        As `phase_of` takes them.
+    what : str
+        What is measured, in words.
+    bytes_a_voxel : int
+        Memory that this takes.
+    memory_bytes : int or None
+        Memory that may be used; None for what is available.
+    tell : callable
+        `tell(stage, done, total)`.
+
+    Returns
+    -------
+    phase : Phase
+        Which voxels.
+    body : array of bool, shape (z, y, x)
+        These voxels.
+
+    Raises
+    ------
+    InputError
+        Voxels are no cubes, memory does not suffice, or as `phase_of` and `Phase.read`.
+    """
+    volume.demand_cubes(what)
+    needed = bytes_a_voxel * int(np.prod(volume.shape))
+    available = array.available_memory() if memory_bytes is None else memory_bytes
+    if needed > available:
+        raise InputError(
+            f"{volume.path or volume.name}: {what} needs {units.show_bytes(needed)} of memory for "
+            f"{' × '.join(map(str, volume.shape))} voxels, and {units.show_bytes(available)} are free; measure a part, "
+            f"or a volume of longer voxels (`tomarium convert --cubes`)"
+        )
+    phase = phase_of(volume, of, threshold, whole=whole, tell=tell)
+    body = np.empty(volume.shape, np.bool_)
+    for start, stop in slabs(len(body), slab_height(volume.shape, 16)):
+        body[start:stop] = phase.read(start, stop)
+        tell("read", stop, len(body))
+    return phase, body
+
+
+def account_of(phase: Phase) -> dict[str, Any]:
+    """Tell machines which phase was measured, and where."""
+    return {
+        "of": phase.of,
+        "threshold": phase.threshold,
+        "threshold_unit": phase.volume.unit,
+        "threshold_source": phase.source,
+        "field": "circle" if phase.is_circle else "box",
+    }
+
+
+def length_of_voxel(volume: Volume) -> tuple[float, str]:
+    """Return the width of a voxel in µm ("um"), or 1 px where it is not known."""
+    voxel = volume.voxel_m
+    return (1.0, "px") if voxel is None else (voxel[2] * 1e6, "um")

@@ -9,15 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium import array, units
 from tomarium.errors import InputError
 from tomarium.kernels.distance import distance
 from tomarium.kernels.local_thickness import BYTES_A_VOXEL, balls_inside, paint_balls
 from tomarium.model import Volume
 from tomarium.model.image import metadata_without_run
-from tomarium.pipeline.measure.phase import Of, Phase, phase_of
+from tomarium.pipeline.measure.phase import Of, Phase, account_of, length_of_voxel, phase_in_memory
 from tomarium.pipeline.segment.label_volume import Tell
-from tomarium.pipeline.segment.slabs import slab_height, slabs
 
 PERCENTILES: Final = (5, 25, 50, 75, 95)
 BYTES: Final = BYTES_A_VOXEL + 5
@@ -76,30 +74,18 @@ def measure_thickness(
     InputError
         Voxels are no cubes, memory does not suffice, or the phase is nothing or all of the volume.
     """
-    volume.demand_cubes("local thickness")
-    name = volume.path or volume.name
-    needed = BYTES * int(np.prod(volume.shape))
-    available = array.available_memory() if memory_bytes is None else memory_bytes
-    if needed > available:
-        raise InputError(
-            f"{name}: local thickness needs {units.show_bytes(needed)} of memory for "
-            f"{' × '.join(map(str, volume.shape))} voxels, and {units.show_bytes(available)} are free; measure a part, "
-            f"or a volume of longer voxels (`tomarium convert --cubes`)"
-        )
     say = tell or (lambda stage, done, total: None)
-    phase = phase_of(volume, of, threshold, whole=whole, tell=tell)
-    body = np.empty(volume.shape, np.bool_)
-    for start, stop in slabs(len(body), slab_height(volume.shape, 16)):
-        body[start:stop] = phase.read(start, stop)
-        say("read", stop, len(body))
+    phase, body = phase_in_memory(
+        volume, of, threshold, "local thickness", BYTES, whole=whole, memory_bytes=memory_bytes, tell=say
+    )
     counted = phase.counted if phase.is_circle else None
     squares = balls_inside(body, counted, tell=lambda done, total: say("distances", done, total))
     largest = float(squares.max(initial=0))
     if not (largest > 0 and isfinite(largest)):
         share = "nothing" if largest == 0 else "all"
         raise InputError(
-            f"{name}: {share} of it is {of} at the threshold {phase.threshold:.5g} {volume.unit} ({phase.source}), so "
-            f"that there is no thickness; give another --threshold"
+            f"{volume.path or volume.name}: {share} of it is {of} at the threshold {phase.threshold:.5g} {volume.unit} "
+            f"({phase.source}), so that there is no thickness; give another --threshold"
         )
     depth, _, columns = squares.shape
     plane = squares.shape[1] * columns
@@ -125,24 +111,24 @@ def measure_thickness(
 def thickness_volume(measured: Thickness) -> Volume:
     """Return the thickness as a volume: in µm where the size of a voxel is known, else in voxels (px)."""
     volume = measured.phase.volume
-    step, unit = _step(volume)
+    step, unit = length_of_voxel(volume)
     return replace(
         volume,
         data=measured.voxels * np.float32(step),
         unit=unit,
         levels=(),
         level_axes=(),
-        metadata={**metadata_without_run(volume.metadata), "local_thickness": _account(measured)},
+        metadata={**metadata_without_run(volume.metadata), "local_thickness": account_of(measured.phase)},
     )
 
 
 def as_data(measured: Thickness) -> dict[str, Any]:
     """Sum up the thickness for machines: each voxel of the phase counts once; lengths in µm or px, as `unit` says."""
-    step, unit = _step(measured.phase.volume)
+    step, unit = length_of_voxel(measured.phase.volume)
     values = measured.voxels[measured.voxels > 0].astype(np.float64) * step
     counts, edges = np.histogram(values, BINS, (0, float(values.max())))
     return {
-        **_account(measured),
+        **account_of(measured.phase),
         "unit": unit,
         "mean": float(values.mean()),
         "standard_deviation": float(values.std()),
@@ -153,19 +139,3 @@ def as_data(measured: Thickness) -> dict[str, Any]:
         "cut_share": measured.cut / len(values),
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
-
-
-def _account(measured: Thickness) -> dict[str, Any]:
-    phase = measured.phase
-    return {
-        "of": phase.of,
-        "threshold": phase.threshold,
-        "threshold_unit": phase.volume.unit,
-        "threshold_source": phase.source,
-        "field": "circle" if phase.is_circle else "box",
-    }
-
-
-def _step(volume: Volume) -> tuple[float, str]:
-    voxel = volume.voxel_m
-    return (1.0, "px") if voxel is None else (voxel[2] * 1e6, "um")
