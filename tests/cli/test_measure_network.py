@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from kernels.test_skeleton_network import lattice
 from tomarium.cli import execute
 from tomarium.formats import formats
+from tomarium.kernels.skeleton_network import Network
 from tomarium.model import Axis, Volume
 from tomarium.pipeline.measure.network import BYTES, as_data, measure_network
+from tomarium.viewers.network_picture import draw_network
 
 VOXEL_M = 2e-6
 
@@ -56,8 +60,31 @@ def test_tables_tell_each_branch_and_node_in_micrometres(
     assert len(joined) == 54
     ends = places[[[int(row["first_node"]) - 1, int(row["last_node"]) - 1] for row in branches]]
     np.testing.assert_allclose(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1), 20, atol=2)
+    assert (tmp_path / "t.png").is_file()
     assert execute(["measure", str(bars), "--network", "-o", str(target)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("voxel_m", [VOXEL_M, None])
+def test_the_picture_shows_bars_where_they_are(voxel_m: float | None) -> None:
+    measured = measure_network(volume(lattice(2, 20, 3), voxel_m), whole=True)
+    png = draw_network(measured.network, measured.shape, voxel_m)
+    picture = np.asarray(Pillow.open(BytesIO(png)).convert("L")).astype(int)
+    assert picture.shape == (1100 + 48 + 24, 1100 + 48 + 150)
+    scale = 1100 / measured.shape[1]
+
+    def at(y: float, x: float) -> int:
+        """The brightest pixel within two voxels of a place in the volume."""
+        row, column = (round(24 + (place + 4.5) * scale) for place in (y, x))
+        reach = round(2 * scale)
+        return int(picture[row - reach : row + reach, column - reach : column + reach].max())
+
+    for middle_of_bar in ((0, 10), (20, 10), (40, 30), (10, 0), (30, 20), (10, 40)):
+        assert at(*middle_of_bar) > 60
+    for hole in ((10, 10), (10, 30), (30, 10), (30, 30)):
+        assert at(*hole) < 20
+    assert picture[58:208, 1150:1160].std() > 20  # the colours, from dark to light
+    assert draw_network(Network((), (), 0, 0), (5, 6, 7), voxel_m)[:4] == b"\x89PNG"
 
 
 def test_json_sums_up(bars: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ LINES: Final = 16
     metavar="FILE",
     help="With --thickness: volume of the thickness, such as thickness.zarr. With --objects: table of the objects, "
     "TABLE.csv; the shares of each slice go into TABLE_slices.csv. With --network: table of the branches; the nodes go "
-    "into TABLE_nodes.csv.",
+    "into TABLE_nodes.csv, and a picture into TABLE.png.",
 )
 @click.option(
     "--smallest", type=click.IntRange(1), default=1, help="With --objects: voxels from which one is told."

@@ -26,14 +26,25 @@ def measure_network(
     as_json: bool,
 ) -> None:
     """Take a phase of a volume apart into nodes and branches, print their figures, and write both as tables."""
+    from tomarium.atomic_files import write_whole
     from tomarium.pipeline.measure import network
+    from tomarium.viewers.network_picture import draw_network
 
     demand_new(output, overwrite)
     measured = network.measure_network(volume, of, threshold, whole=whole, prune=prune, tell=show.progress())
     told = network.as_data(measured)
-    files = () if output is None else network.write_tables(output, measured)
+    files: list[Path] = []
+    if output is not None:
+        picture = output.with_suffix(".png")
+        files = [*network.write_tables(output, measured), picture]
+        voxel = volume.voxel_m
+        write_whole(
+            picture, draw_network(measured.network, measured.shape, None if voxel is None else voxel[2])
+        )
     if as_json:
-        show.as_json({**told, "tables": [str(file) for file in files]})
+        show.as_json(
+            {**told, "tables": [str(file) for file in files[:2]], "picture": str(files[2]) if files else None}
+        )
         return
     unit = "µm" if told["unit"] == "um" else told["unit"]
     kinds = told["branches_of_kinds"]

@@ -48,6 +48,12 @@ class MeasuredNetwork:
     at_edge: tuple[bool, ...]
     prune: float
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the volume (z, y, x)."""
+        depth, rows, columns = self.phase.volume.shape
+        return depth, rows, columns
+
 
 def measure_network(
     volume: Volume,
