@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -239,6 +240,28 @@ def test_a_batch_that_ends_while_a_push_goes_on_is_told(
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path))
     with pytest.raises(InputError, match="there is no batch"):
         push(record, "http://127.0.0.1:9")
+
+
+def test_a_file_that_is_refused_is_named_once(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(portal: object, method: str, path: str, *more: dict[str, str]) -> client_module.Answer:
+        if path != "uploads":
+            return client_module.Answer(
+                200 if method == "GET" else 201, Message(), b'{"batch": "b", "files": []}'
+            )
+        packed = dict(pair.split(" ") for pair in more[0]["Upload-Metadata"].split(","))
+        name = base64.b64decode(packed["filename"]).decode()
+        said = json.dumps({"detail": f"{name}: has 4 GB; at most 1 GB are taken in one file"})
+        return client_module.Answer(413, Message(), said.encode())
+
+    monkeypatch.setattr(client_module.Portal, "ask", answer)
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path))
+    with pytest.raises(InputError) as refused:
+        push(record, "http://127.0.0.1:9")
+    name = str(refused.value).split(":")[0].rsplit("/", 1)[-1]
+    assert str(refused.value).endswith(": has 4 GB; at most 1 GB are taken in one file")
+    assert str(refused.value).count(name) == 1
 
 
 def sent(client: TestClient, batch: str, name: str, content: bytes) -> None:

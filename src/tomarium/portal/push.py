@@ -171,7 +171,7 @@ def _send(
                 tell(offset)
                 continue
             if answer is not None and answer.status not in (409, 423, 460) and answer.status < 500:
-                raise InputError(f"{place}: {words(answer)}")
+                raise InputError(f"{place}: {_without_name(words(answer), name)}")
             waited += 1
             if waited > TRIES:
                 reason_given = words(answer) if answer is not None else reason
@@ -185,6 +185,11 @@ def _send(
             offset = int(state.headers.get("Upload-Offset") or offset)
 
 
+def _without_name(text: str, name: str) -> str:
+    """Leave out the name of the file in the record, where an answer begins with it: the file here is named already."""
+    return text.removeprefix(f"{name}: ")
+
+
 def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> str:
     with place.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
@@ -195,7 +200,7 @@ def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> st
     headers = {"Upload-Length": str(size), "Upload-Metadata": told_words}
     answer = with_retries(lambda: portal.ask("POST", "uploads", headers))
     if answer.status != 201:
-        raise InputError(f"{place}: {words(answer)}")
+        raise InputError(f"{place}: {_without_name(words(answer), name)}")
     return urljoin(portal.address, str(answer.headers["Location"]))
 
 
