@@ -132,6 +132,18 @@ def test_return_images_inside_an_nxtomo_scan_are_used(tmp_path: Path, given_axis
     without = movement_correction(scan, model="sample", returns="none", **keywords)
     assert without.returns == 0
     assert "rotation axis" in without.inseparable
+    # Of two scans in a file each has its own: the other one's came back to where they were.
+    with h5py.File(tmp_path / "scan.nx") as one, h5py.File(tmp_path / "two.nx", "w") as two:
+        for name in ("entry0000", "entry0001"):
+            one.copy("entry", two, name)
+        still = np.concatenate([frames[:67], frames[[66, 36, 21, 6]]])  # the views at these angles once more
+        two["entry0000/instrument/detector/data"][...] = still
+    for entry, expected in (("entry0000", False), ("entry0001", True)):
+        chosen = tm.open(tmp_path / "two.nx", entry=entry)
+        assert isinstance(chosen, Scan)
+        shifts = movement_correction(chosen, model="sample", **keywords)
+        assert shifts.returns == 4
+        assert bool(np.abs(shifts.shift_columns_px - moved).max() < 0.2) is expected
     # Views that are cropped do not lie on whole return images, which are left out then.
     cropped = replace(scan, projections=ArrayFrames(scan.projections.read(slice(None), slice(4, 20))))
     assert movement_correction(cropped, model="sample", **keywords).returns == 0

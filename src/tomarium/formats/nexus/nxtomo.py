@@ -6,7 +6,6 @@ nxtomo reads them; Diamond's scans, some of which carry an image_key and no defi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -122,13 +121,19 @@ def read_return_images(scan: Scan) -> Scan | None:
     After a scan the stage goes back to some angles and takes an image at each, to tell whether the sample has moved.
 
     `scan`: as its file was opened. Result: a scan of the return images alone, with their angles, and the flats and
-    darks of the scan where the file has none; None where there are none, or their angles are not known.
+    darks of the scan where the file has none; None where there are none, their angles are not known, or the
+    file has several scans and it is not known which of them this is.
     """
     match = detect(scan.path) if scan.counts.get(FrameKind.ALIGNMENT) and scan.format == FORMAT.name else None
     if match is None or not match.score:
         return None
-    told: Mapping[str, Any] = scan.recipe[0].get("open", {}) if scan.recipe else {}
-    returns = _read(scan.path, replace(match, entry=told.get("entry") or match.entry), FrameKind.ALIGNMENT)
+    # Of several scans in a file, the one whose angles these are.
+    node = scan.angles_deg.source.partition(":")[2].strip("/")
+    own = [entry for entry in match.entries if node.startswith(f"{entry.strip('/')}/")]
+    if len(match.entries) > 1 and len(own) != 1:
+        return None
+    entry = own[0] if own else match.entry
+    returns = _read(scan.path, replace(match, entry=entry), FrameKind.ALIGNMENT)
     if returns.angles_deg.origin == "default":
         return None
     return replace(returns, flats=returns.flats or scan.flats, darks=returns.darks or scan.darks)
