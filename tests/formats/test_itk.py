@@ -153,6 +153,9 @@ def test_a_unit_that_is_not_written_is_assumed_aloud_or_not_at_all(tmp_path: Pat
         nrrd(tmp_path / "d.nrrd", "space: left-posterior-superior\n"),
         nrrd(tmp_path / "e.nrrd", "spacings: 2 nan 5\nunits: mm mm mm\n"),
         nrrd(tmp_path / "f.nrrd", "spacings: 2 -2 5\nunits: s s s\n"),
+        nrrd(tmp_path / "h.nrrd", "spacings: 1e-400 1 1\nunits: mm mm mm\n"),
+        nrrd(tmp_path / "i.nrrd", "spacings: 1e300 1 1\nunits: mm mm mm\n"),
+        metaimage(tmp_path / "j.mha", "ElementSpacing = 1e-40 1 1\nOffset = 1e999999 0 0\n"),
         metaimage(tmp_path / "g.mha"),
     ):
         assert {(scale, unit) for _, scale, _, unit in axes_of(path)} == {(1.0, "px")}, path.name

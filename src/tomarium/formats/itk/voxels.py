@@ -21,6 +21,9 @@ from tomarium.model import Axis, Image, Volume
 
 LONGEST_HEADER: Final = 4 << 20
 MOST_AXES: Final = 8
+LEAST_M: Final = 1e-15
+MOST_M: Final = 1e6
+"""No voxel is shorter or longer; what a header tells beyond is taken for no length."""
 NEGLIGIBLE: Final = 1e-6
 """Share of its length by which a direction may leave its axis, as numbers are rounded in a text."""
 
@@ -201,10 +204,11 @@ def image_of(
 
 def _axis(name: str, direction: Direction, start: Decimal, assumed_unit: str) -> Axis:
     factor = _metres(direction.unit or assumed_unit)
-    length = _length(direction.vector)
-    if factor is None or not 0 < length < 1 << 60:
+    length_m = 0.0 if factor is None else float(_length(direction.vector) * factor)
+    if factor is None or not LEAST_M <= length_m <= MOST_M:
         return Axis(name, unit="px")
-    return Axis(name, float(length * factor), float(start * factor) if start.is_finite() else 0.0, "m")
+    start_m = float(start * factor) if start.is_finite() and abs(start) < 1 << 60 else 0.0
+    return Axis(name, length_m, start_m, "m")
 
 
 def _metres(unit: str) -> Decimal | None:
